@@ -1,0 +1,250 @@
+# lockpick: build, test, install, and the first experiment. `make help` lists the targets.
+#
+#   make VARIANT=release|asan|debug CC=gcc|clang      the build goes to build/$(VARIANT)
+#
+# Nothing is listed by hand: every bin/*.c is a tool, every lib/*/*.c a part of the libraries, every
+# tests/unit/*.c a cmocka program, tests/tools/*.bats a suite, tests/fuzz/*.c a libFuzzer target.
+
+comma := ,
+VARIANT ?= release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+OUT     ?= out/quickstart
+CPUS    := $(shell nproc)
+
+BUILD := build/$(VARIANT)
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# `make V=1` shows whole commands.
+Q := $(if $(V),,@)
+show = $(if $(V),,@printf '  %-5s %s\n' '$1' '$(patsubst build/%,%,$@)')
+
+# ---- packages ------------------------------------------------------------------------------------
+
+# msgpack-c changed its pkg-config name with version 5.
+MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
+LIBRARIES := libzstd $(MSGPACK) jansson libxxhash openblas
+NEEDS_LIBRARIES := $(filter-out $(shell for l in $(LIBRARIES); do \
+	pkg-config --exists $$l 2>/dev/null && echo $$l; done),$(LIBRARIES))
+
+# ---- flags ---------------------------------------------------------------------------------------
+
+CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null | head -n 1))
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wcast-qual -Wwrite-strings -Wvla -Wno-missing-field-initializers
+PACKAGE_CFLAGS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --cflags $(LIBRARIES)))
+CPPFLAGS := -D_GNU_SOURCE -Ilib $(PACKAGE_CFLAGS)
+OPTIMIZE.release := -O3
+OPTIMIZE.debug   := -O0
+OPTIMIZE.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS := -std=gnu11 -g -fPIC -fopenmp -ffp-contract=off -fno-math-errno $(OPTIMIZE.$(VARIANT)) $(WARNINGS)
+LDFLAGS := -fopenmp -Wl,--as-needed $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT)))
+LDLIBS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --libs libzstd $(MSGPACK) jansson libxxhash)) -lm -lpthread
+BLAS_LIBS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --libs openblas))
+
+# Files named isa_*.c are compiled once per instruction set into tables of functions; one is chosen at
+# start (LOCKPICK_ISA forces it), so one build runs on every machine of a cluster.
+MACHINE := $(shell uname -m)
+ifeq ($(MACHINE),x86_64)
+ISAS := baseline avx2 avx512
+ISA.avx2   := -mavx2 -mfma -mf16c -mbmi2
+ISA.avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mbmi2 -mprefer-vector-width=512
+else
+ISAS := baseline
+endif
+
+# ---- what there is -------------------------------------------------------------------------------
+
+SOURCES := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
+KERNEL_SOURCES := $(filter lib/kernel/%,$(SOURCES))
+ISA_SOURCES := $(foreach s,$(KERNEL_SOURCES),$(if $(filter isa_%,$(notdir $s)),$s))
+KERNEL_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(ISA_SOURCES),$(KERNEL_SOURCES))) \
+    $(foreach i,$(ISAS),$(patsubst %.c,$(BUILD)/obj/%.$i.o,$(ISA_SOURCES)))
+LIBRARY_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(KERNEL_SOURCES),$(SOURCES)))
+# The kernel library stands alone: it carries the two files of lib/base that it uses.
+KERNEL_BASE := $(BUILD)/obj/lib/base/error.o $(BUILD)/obj/lib/base/memory.o
+
+TOOLS := $(sort $(patsubst bin/%.c,%,$(wildcard bin/*.c)))
+TOOL_FILES := $(TOOLS:%=$(BUILD)/bin/%)
+TOOL_LINKS := $(TOOLS:%=bin/%)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
+C_FILES := $(sort $(wildcard bin/*.c lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch]))
+
+ARCHIVE := $(BUILD)/lib/liblockpick.a
+KERNEL := $(BUILD)/lib/liblockpick-kernel.so
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all help test unit-test tool-test fuzz asan quickstart bench install uninstall format lint clean packages
+
+all: $(TOOL_FILES) $(if $(filter release,$(VARIANT)),$(TOOL_LINKS)) ## build the tools
+
+# ---- compiling -----------------------------------------------------------------------------------
+
+ifneq ($(NEEDS_LIBRARIES),)
+$(BUILD)/obj/%.o: | missing-libraries
+.PHONY: missing-libraries
+missing-libraries:
+	@echo "missing: $(NEEDS_LIBRARIES); 'make packages' installs them on Debian and Ubuntu" >&2; exit 1
+endif
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call show,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define ISA_RULE
+$(BUILD)/obj/%.$1.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(call show,CC)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(ISA.$1) -ffp-contract=fast -DISA=$1 -MMD -MP -c -o $$@ $$<
+endef
+$(foreach i,$(ISAS),$(eval $(call ISA_RULE,$i)))
+
+$(ARCHIVE): $(LIBRARY_OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call show,AR)
+	$(Q)$(AR) rcs $@ $^
+
+$(KERNEL): $(KERNEL_OBJECTS) $(KERNEL_BASE)
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-soname,$(@F) -o $@ $^ $(BLAS_LIBS) -lm
+
+$(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(ARCHIVE) $(KERNEL)
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(ARCHIVE) $(KERNEL) $(LDLIBS)
+
+$(TOOL_LINKS): bin/%: $(BUILD)/bin/%
+	@ln -sf ../$< $@
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVE) $(KERNEL)
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(ARCHIVE) $(KERNEL) $(LDLIBS) -lcmocka
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.SECONDARY:
+
+# ---- packages ------------------------------------------------------------------------------------
+
+PACKAGES_RUN  := gcc make pkg-config libzstd-dev libjansson-dev libxxhash-dev libopenblas-openmp-dev \
+                 gnuplot-nox
+PACKAGES_TEST := libcmocka-dev bats mandoc zstd clang
+PACKAGES_LINT := clang-tidy clang-format cppcheck
+
+# Installs what is missing of a list: $(call install-packages,LIST,for what). msgpack-c is named apart, for
+# Debian renamed it.
+define install-packages
+@missing=""; for p in $1; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+pkg-config --exists msgpack 2>/dev/null || pkg-config --exists msgpack-c 2>/dev/null || \
+    missing="$$missing msgpack"; \
+[ -n "$$missing" ] || exit 0; \
+if ! command -v apt-get >/dev/null; then \
+    echo "missing, $2:$$missing (names as Debian has them); install them and start again" >&2; exit 1; fi; \
+[ "$$(id -u)" = 0 ] && sudo="" || sudo="sudo"; \
+echo "installing with $$sudo apt-get, $2:$$missing"; \
+$$sudo apt-get update -qq; \
+case "$$missing" in *msgpack*) apt-cache show libmsgpack-c-dev >/dev/null 2>&1 \
+    && m=libmsgpack-c-dev || m=libmsgpack-dev; missing=$$(echo "$$missing" | sed "s/msgpack/$$m/");; esac; \
+DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+endef
+
+packages: ## install what building, running and testing need (Debian, Ubuntu)
+	$(call install-packages,$(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT),needed to build, run, test and lint lockpick)
+
+# ---- the first experiment ------------------------------------------------------------------------
+
+quickstart: ## the composition experiment, small, on this machine's CPU, in minutes
+	$(call install-packages,$(PACKAGES_RUN),needed to build lockpick and draw its figures)
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release all
+	@$(MAKE) --no-print-directory -s -j$(CPUS) -f pipelines/composition.mk PRESET=quick OUT=$(OUT) THREADS=1 SHOW=yes
+	@echo 'The figure is in $(OUT)/figure6.svg, the table in $(OUT)/report.txt; make quickstart again does nothing.'
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+test: ## unit, tool and fuzz tests
+	$(call install-packages,$(PACKAGES_RUN) $(PACKAGES_TEST),needed to build and test lockpick)
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release all build-tests build-fuzzers
+	@tests/run build/release
+
+build-tests: $(UNIT_TESTS)
+build-fuzzers: $(FUZZERS)
+.PHONY: build-tests build-fuzzers
+
+asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call install-packages,$(PACKAGES_RUN) $(PACKAGES_TEST),needed to build and test lockpick)
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=asan all build-tests
+	@tests/run build/asan
+
+# libFuzzer targets carry sources of the libraries compiled with coverage, under both sanitizers.
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(WARNINGS)
+FUZZ_SOURCES := $(filter lib/base/% lib/record/% lib/text/% lib/stats/%,$(SOURCES)) \
+    lib/model/config.c lib/model/safetensors.c
+build/fuzz/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call show,CC)
+	$(Q)clang $(CPPFLAGS) $(subst fuzzer$(comma),fuzzer-no-link$(comma),$(FUZZ_FLAGS)) -MMD -MP -c -o $@ $<
+
+build/fuzz/liblockpick.a: $(FUZZ_SOURCES:%.c=build/fuzz/obj/%.o)
+	@rm -f $@
+	$(call show,AR)
+	$(Q)$(AR) rcs $@ $^
+build/fuzz/%: tests/fuzz/%.c build/fuzz/liblockpick.a
+	$(call show,LINK)
+	$(Q)clang $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< build/fuzz/liblockpick.a $(LDLIBS)
+-include $(shell find build/fuzz -name '*.d' 2>/dev/null)
+
+# ---- benchmarks ----------------------------------------------------------------------------------
+
+BENCHES := $(patsubst tests/bench/%.c,build/release/bench/%,$(sort $(wildcard tests/bench/*.c)))
+build/release/bench/%: build/release/obj/tests/bench/%.o build/release/lib/liblockpick.a build/release/lib/liblockpick-kernel.so
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $^ $(LDLIBS) $(BLAS_LIBS)
+build-benches: $(BENCHES)
+.PHONY: build-benches
+
+bench: ## measure this machine; the figures go to tests/bench/RESULTS.md
+	$(call install-packages,$(PACKAGES_RUN),needed to build lockpick)
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release all build-benches
+	@tests/bench/run
+
+# ---- lint ----------------------------------------------------------------------------------------
+
+lint: ## include rule, clang-format, clang-tidy, cppcheck, manual pages
+	$(call install-packages,$(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT),needed to build and lint lockpick)
+	@tests/lint $(CPUS)
+
+format: ## lay out all C files by .clang-format
+	clang-format -i $(C_FILES)
+
+# ---- installing ----------------------------------------------------------------------------------
+
+LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/lockpick
+SHARE := $(DESTDIR)$(PREFIX)/share/lockpick
+MAN := $(DESTDIR)$(PREFIX)/share/man
+
+install: all ## the command `lockpick`, its tools, manual pages, pipelines and data, below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(LIBEXEC)/bin $(LIBEXEC)/lib $(SHARE)/pipelines $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install -m 755 bin/lockpick $(DESTDIR)$(PREFIX)/bin/lockpick
+	install -m 755 $(TOOL_FILES) $(LIBEXEC)/bin
+	install -m 755 $(KERNEL) $(LIBEXEC)/lib
+	install -m 644 $(wildcard pipelines/*.mk) $(SHARE)/pipelines
+	install -m 755 pipelines/settle $(SHARE)/pipelines
+	cp -r data $(SHARE)/
+	for s in 1 5 7; do install -m 644 man/*.$$s $(MAN)/man$$s || exit 1; done
+
+uninstall: ## remove what install put there
+	rm -rf $(DESTDIR)$(PREFIX)/bin/lockpick $(LIBEXEC) $(SHARE) $(MAN)/man[157]/lockpick*.[157]
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+
+clean: ## remove everything built
+	rm -rf build $(TOOL_LINKS)
