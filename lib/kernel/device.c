@@ -1,0 +1,44 @@
+/* What all devices share: their descriptions, and the first failure, which sticks. */
+#include "kernel/device.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void device_close(struct device *device) {
+    if (device != NULL)
+        device->operations->close(device);
+}
+
+const char *device_name(const struct device *device) {
+    return device->name;
+}
+
+const char *device_description(const struct device *device) {
+    return device->description;
+}
+
+int device_threads(const struct device *device) {
+    return device->threads;
+}
+
+bool device_finish(struct device *device, struct error *error) {
+    device->operations->finish(device);
+    if (!device->failed)
+        return true;
+    device->failed = false;
+    return error_set(error, "%s", device->failure.text);
+}
+
+size_t device_memory(const struct device *device) {
+    return device->operations->memory(device);
+}
+
+void device_fail(struct device *device, const char *format, ...) {
+    if (device->failed)
+        return;
+    device->failed = true;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(device->failure.text, sizeof device->failure.text, format, arguments);
+    va_end(arguments);
+}
