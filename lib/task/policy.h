@@ -1,0 +1,76 @@
+/*
+ * Policies that answer problems without a model: the task's own program, exact or weakened; the
+ * reference; completions stored elsewhere. gen-strong and gen-weak are this file with different
+ * defaults.
+ */
+#ifndef LOCKPICK_TASK_POLICY_H
+#define LOCKPICK_TASK_POLICY_H
+
+#include "record/filter.h"
+#include "task/composition.h"
+
+enum policy_kind { POLICY_PROGRAM, POLICY_REFERENCE, POLICY_STORED };
+#define POLICY_KINDS "program|reference|stored" /* for OPTION_CHOICE */
+
+struct policy_settings {
+    int kind;                /* enum policy_kind */
+    bool weak;               /* the weakened program, and the policy's name without --name */
+    const char *name;        /* --name; NULL: "strong", "weak", or what stored completions say */
+    const char *completions; /* stream of a stored policy */
+    int64_t samples;         /* completions a problem */
+    struct composition_settings composition;
+    struct filter_settings filter;
+};
+
+#define POLICY_DEFAULTS(is_weak)                                                                   \
+    {                                                                                              \
+        .weak = (is_weak), .samples = 1, .composition = COMPOSITION_DEFAULTS,                      \
+        .filter = FILTER_DEFAULTS                                                                  \
+    }
+#define POLICY_OPTIONS(settings, program)                                                          \
+    {.kind = OPTION_CHOICE,                                                                        \
+     .letter = 'p',                                                                                \
+     .name = "policy",                                                                             \
+     .choices = POLICY_KINDS,                                                                      \
+     .target = &(settings).kind,                                                                   \
+     .help = "who answers: the task's " program " program (default), the record's own reference, " \
+             "or completions made before"},                                                        \
+        {.kind = OPTION_FILE,                                                                      \
+         .letter = 'c',                                                                            \
+         .name = "completions",                                                                    \
+         .argument = "FILE",                                                                       \
+         .target = &(settings).completions,                                                        \
+         .help = "for --policy stored: the stream with the completions, joined by id and sample"}, \
+        {.kind = OPTION_INTEGER,                                                                   \
+         .letter = 'n',                                                                            \
+         .name = "samples",                                                                        \
+         .argument = "N",                                                                          \
+         .target = &(settings).samples,                                                            \
+         .minimum = 1,                                                                             \
+         .maximum = 1e9,                                                                           \
+         .help = "completions a problem, each a record (1)"},                                      \
+        {.kind = OPTION_TEXT,                                                                      \
+         .name = "name",                                                                           \
+         .argument = "TEXT",                                                                       \
+         .target = &(settings).name,                                                               \
+         .help = "what the field 'policy' says"},                                                  \
+        COMPOSITION_OPTIONS((settings).composition), FILTER_OPTIONS((settings).filter)
+
+struct policy;
+
+/* Reads stored completions, draws the functions of programs. The settings must outlive it. */
+struct policy *policy_open(const struct policy_settings *settings, struct error *error);
+void policy_close(struct policy *policy); /* NULL is fine */
+
+/*
+ * Gives the problem `record` the completion group of the policy's sample `sample`: `input` (the
+ * bare prompt), `completion`, `policy`, `sample`, `finish`.
+ */
+bool policy_answer(struct policy *policy, struct record *record, int64_t sample,
+                   struct error *error);
+
+/* The whole filter: opens policy and streams, answers every problem, closes. */
+bool policy_filter(const struct invocation *invocation, const struct policy_settings *settings,
+                   struct error *error);
+
+#endif
