@@ -1,0 +1,102 @@
+/* Records to token ids. */
+#include "train/examples.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void examples_open(struct examples *examples, const struct tokenizer *tokenizer,
+                   const struct model_config *config, int64_t max_completion) {
+    *examples = (struct examples){
+        .tokenizer = tokenizer, .config = config, .max_completion = max_completion};
+    examples->digest = XXH3_createState();
+    XXH3_64bits_reset(examples->digest);
+}
+
+void examples_close(struct examples *examples) {
+    token_list_free(&examples->tokens);
+    free(examples->items);
+    XXH3_freeState(examples->digest);
+    *examples = (struct examples){0};
+}
+
+void examples_forget(struct examples *examples) {
+    examples->tokens.count = 0;
+    examples->count = 0;
+}
+
+void examples_digest(const struct examples *examples, char digest[17]) {
+    snprintf(digest, 17, "%016llx", (unsigned long long)XXH3_64bits_digest(examples->digest));
+}
+
+static bool encode_completion(struct examples *examples, const struct record *record,
+                              struct error *error) {
+    struct token_list *tokens = &examples->tokens;
+    size_t before = tokens->count;
+    struct text completion, finish = {0};
+    if (!record_text(record, "completion", &completion, error) ||
+        !tokenizer_encode(examples->tokenizer, completion, tokens, error))
+        return false;
+    const struct value *found = record_find(record, "finish");
+    bool cut = found && value_text(*found, &finish) && text_is(finish, "length");
+    if (tokens->count - before > (size_t)examples->max_completion) {
+        tokens->count = before + (size_t)examples->max_completion;
+        cut = true;
+    }
+    if (!cut && examples->config->end_token_count > 0)
+        token_list_add(tokens, examples->config->end_tokens[0]);
+    return true;
+}
+
+static bool check_example(const struct examples *examples, const struct example *example,
+                          struct error *error) {
+    if (example->predicted < 1)
+        return error_set(error, "the completion has no tokens; there is nothing to learn");
+    if (example->predicted >= example->tokens)
+        return error_set(error, "the input has no tokens; at least one must stand before the "
+                                "completion");
+    if (example->tokens - 1 > examples->config->positions)
+        return error_set(error,
+                         "%d tokens, but the model has %lld positions; shorten it or raise "
+                         "max_position_embeddings",
+                         example->tokens, (long long)examples->config->positions);
+    if (examples->max_rows > 0 && example->tokens - 1 > examples->max_rows)
+        return error_set(error,
+                         "%d tokens do not fit a micro-batch of %lld; a larger --micro-batch "
+                         "would be right",
+                         example->tokens - 1, (long long)examples->max_rows);
+    for (int32_t i = 0; i < example->tokens; i++)
+        if (examples->tokens.ids[example->start + (size_t)i] >= examples->config->vocabulary)
+            return error_set(error, "token id %d is beyond the model's vocabulary of %lld",
+                             examples->tokens.ids[example->start + (size_t)i],
+                             (long long)examples->config->vocabulary);
+    return true;
+}
+
+bool examples_add(struct examples *examples, const struct record *record, struct error *error) {
+    size_t start = examples->tokens.count;
+    struct text input;
+    const char *field = record_find(record, "input") ? "input" : "prompt";
+    if (!record_text(record, field, &input, error))
+        return false;
+    bool fine = tokenizer_encode(examples->tokenizer, input, &examples->tokens, error);
+    size_t middle = examples->tokens.count;
+    fine = fine && encode_completion(examples, record, error);
+    size_t end = examples->tokens.count;
+    if (fine && end - start > INT32_MAX)
+        fine = error_set(error, "the example has more than 2^31 tokens");
+    struct example example = {start, (int32_t)(end - start), (int32_t)(end - middle)};
+    if (!fine || !check_example(examples, &example, error)) {
+        examples->tokens.count = start;
+        return false;
+    }
+    if (examples->count == examples->capacity) {
+        examples->capacity = examples->capacity ? examples->capacity * 2 : 256;
+        examples->items = reallocate(examples->items, examples->capacity, sizeof *examples->items);
+    }
+    examples->items[examples->count++] = example;
+    int32_t shape[2] = {example.tokens, example.predicted};
+    XXH3_64bits_update(examples->digest, shape, sizeof shape);
+    XXH3_64bits_update(examples->digest, examples->tokens.ids + start,
+                       (end - start) * sizeof(int32_t));
+    return true;
+}

@@ -1,0 +1,48 @@
+/*
+ * Training examples: token ids of input and completion, held in two flat arrays. The loss stands on
+ * completion tokens only (SPEC 3).
+ */
+#ifndef LOCKPICK_TRAIN_EXAMPLES_H
+#define LOCKPICK_TRAIN_EXAMPLES_H
+
+#include <xxhash.h>
+
+#include "model/config.h"
+#include "record/record.h"
+#include "text/tokenizer.h"
+
+struct example {
+    size_t start;      /* of its tokens in examples.tokens */
+    int32_t tokens;    /* input, completion, end token */
+    int32_t predicted; /* how many at the end carry the loss; at least 1, less than tokens */
+};
+
+struct examples {
+    const struct tokenizer *tokenizer; /* borrowed */
+    const struct model_config *config; /* borrowed */
+    int64_t max_completion;            /* completion tokens; what is longer is cut there */
+    int64_t max_rows; /* rows of a micro-batch, which an example must fit; 0: no bound */
+    struct token_list tokens;
+    struct example *items;
+    size_t count;
+    size_t capacity;
+    XXH3_state_t *digest; /* over all examples ever added, forgotten ones too */
+};
+
+void examples_open(struct examples *examples, const struct tokenizer *tokenizer,
+                   const struct model_config *config, int64_t max_completion);
+void examples_close(struct examples *examples);
+
+/*
+ * Adds one record: `input` (or `prompt` where there is no input), then `completion`, then the
+ * model's end token where it has one and the completion was not cut off (`finish` "length", or
+ * longer than max_completion). Fails on missing fields, unknown tokens, nothing to predict, or more
+ * tokens than the model has positions or a micro-batch has rows.
+ */
+bool examples_add(struct examples *examples, const struct record *record, struct error *error);
+/* Forgets all examples but keeps their digest: for streams, a batch at a time. */
+void examples_forget(struct examples *examples);
+/* 16 hex digits of all examples added so far. */
+void examples_digest(const struct examples *examples, char digest[17]);
+
+#endif

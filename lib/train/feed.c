@@ -1,0 +1,107 @@
+/* Streams and epochs of examples. */
+#include "train/feed.h"
+
+#include <stdlib.h>
+
+#include "base/random.h"
+
+/* Reads examples until there are `limit`, or the input ends. */
+static bool read_examples(struct feed *feed, size_t limit, struct error *error) {
+    struct record record = {0};
+    bool fine = true;
+    while (fine && feed->examples.count < limit) {
+        if (!filter_next(feed->filter, &record, error)) {
+            fine = error->text[0] == '\0';
+            feed->ended = true;
+            break;
+        }
+        if (!examples_add(&feed->examples, &record, error))
+            fine = filter_reject(feed->filter, &record, error);
+    }
+    record_free(&record);
+    return fine;
+}
+
+static void shuffle_epoch(struct feed *feed) {
+    struct random random;
+    random_start(&random, &(struct random_name){.seed = feed->settings.seed,
+                                                .purpose = "order of an epoch",
+                                                .epoch = (uint64_t)feed->epoch});
+    random_permutation(&random, feed->examples.count, feed->order);
+    feed->position = 0;
+}
+
+bool feed_open(struct feed *feed, struct filter *filter, const struct tokenizer *tokenizer,
+               const struct model_config *config, const struct feed_settings *settings,
+               struct error *error) {
+    *feed = (struct feed){.filter = filter, .settings = *settings};
+    examples_open(&feed->examples, tokenizer, config, settings->max_completion);
+    feed->examples.max_rows = settings->max_rows;
+    size_t order = (size_t)settings->batch;
+    bool fine = true;
+    if (settings->epochs > 0) {
+        fine = read_examples(feed, SIZE_MAX, error);
+        if (fine && feed->examples.count == 0)
+            fine = error_set(error, "there are no examples to train on");
+        order = feed->examples.count;
+    }
+    feed->order = allocate(order, sizeof *feed->order);
+    for (size_t i = 0; i < order; i++)
+        feed->order[i] = i;
+    if (fine && settings->epochs > 0)
+        shuffle_epoch(feed);
+    return fine;
+}
+
+void feed_close(struct feed *feed) {
+    examples_close(&feed->examples);
+    free(feed->order);
+    *feed = (struct feed){0};
+}
+
+static bool next_held(struct feed *feed, const size_t **order, size_t *count) {
+    if (feed->position == feed->examples.count) {
+        if (++feed->epoch >= feed->settings.epochs) {
+            *count = 0;
+            return true;
+        }
+        shuffle_epoch(feed);
+    }
+    size_t left = feed->examples.count - feed->position;
+    *count = left < (size_t)feed->settings.batch ? left : (size_t)feed->settings.batch;
+    *order = feed->order + feed->position;
+    feed->position += *count;
+    return true;
+}
+
+bool feed_next(struct feed *feed, const size_t **order, size_t *count, struct error *error) {
+    if (feed->settings.epochs > 0)
+        return next_held(feed, order, count);
+    examples_forget(&feed->examples);
+    if (!feed->ended && !read_examples(feed, (size_t)feed->settings.batch, error))
+        return false;
+    *order = feed->order;
+    *count = feed->examples.count;
+    return true;
+}
+
+bool feed_skip(struct feed *feed, int64_t steps, struct error *error) {
+    for (int64_t i = 0; i < steps; i++) {
+        const size_t *order;
+        size_t count;
+        if (!feed_next(feed, &order, &count, error))
+            return false;
+        if (count == 0)
+            return error_set(error,
+                             "the input ends after %lld steps; the saved state is %lld "
+                             "steps along",
+                             (long long)i, (long long)steps);
+    }
+    return true;
+}
+
+int64_t feed_steps_per_epoch(const struct feed *feed) {
+    if (feed->settings.epochs == 0)
+        return 0;
+    return ((int64_t)feed->examples.count + feed->settings.batch - 1) / feed->settings.batch;
+}
