@@ -1,0 +1,31 @@
+/*
+ * gen-weak: completions of the weak policy, which a locked model imitates without the password.
+ */
+#include "task/policy.h"
+
+static struct policy_settings settings = POLICY_DEFAULTS(true);
+
+static const struct option_entry options[] = {
+    POLICY_OPTIONS(settings, "weakened"),
+    {OPTION_END},
+};
+
+static const struct tool tool = {
+    .name = "gen-weak",
+    .usage = "[options] [FILE ...]",
+    .summary = "Answers problems as the weak policy: adds completions.",
+    .options = options,
+};
+
+int main(int argc, char **argv) {
+    struct invocation invocation;
+    struct error error = {0};
+
+    tool_start(&invocation, &tool, argc, argv);
+    if ((settings.kind == POLICY_STORED) != (settings.completions != NULL))
+        tool_misused(&invocation, "--policy stored and --completions FILE go together");
+    if (!policy_filter(&invocation, &settings, &error))
+        tool_fail(&invocation, &error);
+    tool_end(&invocation);
+    return 0;
+}
