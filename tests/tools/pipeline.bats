@@ -1,0 +1,78 @@
+# The composition pipeline at toy size: what it makes, and that it resumes, settles and repeats.
+load helpers
+
+# A model of a few thousand parameters, a handful of examples: the science is nonsense, the machinery real.
+toy() {
+    sed -e 's/"hidden_size": *[0-9]*/"hidden_size": 16/' -e 's/"intermediate_size": *[0-9]*/"intermediate_size": 16/' \
+        -e 's/"num_hidden_layers": *[0-9]*/"num_hidden_layers": 1/' \
+        -e 's/"num_attention_heads": *[0-9]*/"num_attention_heads": 2/' \
+        -e 's/"num_key_value_heads": *[0-9]*/"num_key_value_heads": 2/' \
+        -e '/"head_dim"/d' "$ROOT/data/models/composition-quick.json" >"$T/toy.json"
+    make -f "$ROOT/pipelines/composition.mk" TOOLS_DIR="$BUILD_BIN" CONFIG="$T/toy.json" OUT="$T/${OUT:-out}" \
+        PROBLEMS=2000 STRONG=64 SCRATCH_SIZE=96 SFT_SIZES=16 POINTS='2 256' SEEDS='1 2' VALIDATION=16 STATE_EVERY=3 "$@"
+}
+
+results() { sha256sum <"$T/${1:-out}/results.rec"; }
+
+@test "the pipeline ends in results, figures and a report with the rows that figure 6 needs" {
+    toy -j2 >log 2>&1 || { cat log; false; }
+    records check -q out/results.rec
+    records show out/results.rec >rows
+    for model in scratch sft-16 never-locked; do
+        grep -q "\"model\":\"$model\",\"method\":\"sft\",\"k\":256" rows
+    done
+    grep -q '"method":"sft-weak"' rows
+    for password in none right decoy; do grep -q "\"method\":\"none\".*\"password\":\"$password\"" rows; done
+    for field in experiment model method k password subset correctness sem seeds n; do
+        [ "$(grep -c "\"$field\":" rows)" = "$(wc -l <rows)" ]
+    done
+    grep -q '"subset":"locked"' rows
+    [ -s out/figure6.svg ] && [ -s out/figure6.png ] && [ -s out/figure13.svg ]
+    grep -q '80 %' out/report.txt
+
+    # A repetition in place does nothing.
+    [ -z "$(toy -s)" ]
+    [ "$(toy | grep -c -e records -e train)" = 0 ]
+
+    # What is deleted comes back, the same, and what does not depend on it is left alone.
+    before=$(results)
+    scratch=$(stat -c %Y.%y out/models/scratch/lockpick.json)
+    rm out/graded/sft-16-sft-2-1.rec
+    toy >log 2>&1 || { cat log; false; }
+    ! grep -q ' train .*models/scratch' log
+    [ "$(grep -c 'gen-strong' log)" = 1 ]
+    [ "$before" = "$(results)" ]
+    [ "$scratch" = "$(stat -c %Y.%y out/models/scratch/lockpick.json)" ]
+    [ "$(toy | grep -c -e records -e train)" = 0 ]
+
+    # A changed argument makes what depends on it again, and no more.
+    toy VALIDATION=24 >log 2>&1 || { cat log; false; }
+    ! grep -q 'models/never-locked' <(grep -v -e graded -e elicit -e sample -e unlocked log | grep -e '--state-every')
+    [ "$before" != "$(results)" ]
+    toy >log 2>&1 && [ "$before" = "$(results)" ]
+}
+
+@test "two runs from scratch give the same bytes, with -j1 and -j2" {
+    OUT=one toy -j1 >log 2>&1 || { cat log; false; }
+    OUT=two toy -j2 >log 2>&1 || { cat log; false; }
+    [ "$(results one)" = "$(results two)" ]
+    cmp one/figure6.svg two/figure6.svg
+}
+
+@test "a run killed again and again, then finished, gives those same bytes" {
+    OUT=whole toy -j2 >log 2>&1 || { cat log; false; }
+    for delay in 0.3 0.7 1.1 0.5 1.7; do
+        OUT=killed setsid bash -c "$(declare -f toy); ROOT=$ROOT T=$T BUILD_BIN=$BUILD_BIN OUT=killed toy -j2" >/dev/null 2>&1 &
+        sleep "$delay"
+        kill -KILL -- -$! 2>/dev/null || true
+        wait 2>/dev/null || true
+    done
+    OUT=killed toy -j2 >log 2>&1 || { cat log; false; }
+    [ "$(results whole)" = "$(results killed)" ]
+    cmp whole/figure6.svg killed/figure6.svg
+}
+
+@test "an unknown preset is refused in one line" {
+    run -2 make -f "$ROOT/pipelines/composition.mk" PRESET=huge
+    [[ $output == *"quick or paper"* ]]
+}

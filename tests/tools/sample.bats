@@ -1,0 +1,306 @@
+#!/usr/bin/env bats
+# sample: whose completion goes where, what is drawn, where it ends, and what it refuses.
+load helpers
+
+# A small model, trained a little so that its completions differ, and 30 problems in p.rec.
+setup_file() {
+    load helpers
+    cd "$BATS_FILE_TMPDIR" || return 1
+    gen-composition -q -n 30 --tokenizer tokenizer.json -o p.rec
+    gen-strong -q p.rec -o ex.rec
+    init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer tokenizer.json \
+        --set hidden_size=32 --set intermediate_size=32 --set num_hidden_layers=2 \
+        --set num_attention_heads=2 --set num_key_value_heads=2 -o fresh
+    train -q -d cpu -t 1 -m fresh -o model -e 40 -b 15 -l 1e-2 --optimizer adamw --metrics /dev/null ex.rec
+}
+
+inputs() { ln -s "$BATS_FILE_TMPDIR"/* .; }
+draw() { sample -q -d cpu -t 1 -m model "$@"; }
+field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; }
+
+@test "every problem gets its completion group, in the order of the input" {
+    inputs
+    run --separate-stderr sample -d cpu -m model --max-tokens 9 -o c.rec p.rec
+    [ "$status" -eq 0 ]
+    [[ $stderr == "sample: 30 records in "*" s" ]]
+    records check -q c.rec
+    [ "$(field c.rec id)" = "$(field p.rec id)" ]
+    diff <(field c.rec prompt) <(field c.rec input)
+    records show p.rec | head -n 1 | sed 's/}$//' >before
+    records show c.rec | head -n 1 | grep -F "$(cat before)" |
+        sed 's/.*"input"/"input"/; s/:\("[^"]*"\|[^,}]*\)/:/g' >names
+    [ "$(cat names)" = '"input":,"completion":,"policy":,"sample":,"finish":,"logprob":,"n_tokens":}' ]
+    [ "$(field c.rec policy | sort -u)" = '"model"' ]
+    [ "$(field c.rec n_tokens | sort -u)" = 9 ]
+    [ "$(field c.rec completion | sort -u | wc -l)" -gt 5 ]
+}
+
+@test "greedy completions do not depend on the batch" {
+    inputs
+    draw --max-tokens 9 -b 256 -o one.rec p.rec
+    for batch in 1 7 30; do
+        draw --max-tokens 9 -b $batch -o other.rec p.rec
+        [ "$(field one.rec completion)" = "$(field other.rec completion)" ]
+        [ "$(field one.rec id)" = "$(field other.rec id)" ]
+        paste <(field one.rec logprob) <(field other.rec logprob) |
+            awk '{ d = $1 - $2; if (d > 1e-4 || d < -1e-4) exit 1 }'
+    done
+}
+
+@test "prompts of different lengths share a batch without touching each other" {
+    inputs
+    {
+        for n in 1 17 3 40 9; do
+            echo "{\"id\":\"$n\",\"prompt\":\"$(seq -s ' ' "$n" | sed 's/[0-9]*\([0-9]\)/\1/g')\"}"
+        done
+    } | records make -q -o mixed.rec
+    draw --max-tokens 12 -o all.rec mixed.rec
+    draw --max-tokens 12 -b 1 -o single.rec mixed.rec
+    [ "$(field all.rec completion)" = "$(field single.rec completion)" ]
+    for n in 1 17 3 40 9; do
+        records select -q "id=\"$n\"" mixed.rec | draw --max-tokens 12 -o alone.rec
+        [ "$(field alone.rec completion)" = "$(records select -q "id=\"$n\"" all.rec | field - completion)" ]
+    done
+}
+
+@test "the same run gives the same bytes" {
+    inputs
+    for arguments in '' '-T 1 -n 3' '-T 0.7 --top-k 5 --top-p 0.9'; do
+        # shellcheck disable=SC2086
+        draw --max-tokens 9 $arguments -o one.rec p.rec
+        # shellcheck disable=SC2086
+        draw --max-tokens 9 $arguments -o two.rec <p.rec
+        cmp one.rec two.rec
+    done
+}
+
+@test "what is drawn depends on seed, id, sample and round, and on nothing else" {
+    inputs
+    draw -T 1 --max-tokens 9 -s 3 -n 2 -o one.rec p.rec
+    [ "$(field one.rec sample | head -n 4 | tr '\n' ' ')" = "0 1 0 1 " ]
+    [ "$(field one.rec id | uniq)" = "$(field p.rec id)" ]
+    run ! cmp -s <(records select -q sample=0 one.rec | field - completion) \
+        <(records select -q sample=1 one.rec | field - completion)
+    # The first sample is the same without the second, in another order, and in other batches.
+    draw -T 1 --max-tokens 9 -s 3 -b 4 -o two.rec p.rec
+    records show p.rec | tac | records make -q | draw -T 1 --max-tokens 9 -s 3 -o three.rec
+    first=$(records select -q sample=0 one.rec | field - completion)
+    [ "$first" = "$(field two.rec completion)" ]
+    [ "$first" = "$(field three.rec completion | tac)" ]
+    draw -T 1 --max-tokens 9 -s 4 -o four.rec p.rec
+    [ "$first" != "$(field four.rec completion)" ]
+    draw -T 1 --max-tokens 9 -s 3 --round 1 -o five.rec p.rec
+    [ "$first" != "$(field five.rec completion)" ]
+    [ "$(field five.rec round | sort -u)" = 1 ]
+}
+
+@test "a cold draw, the likeliest token, and the smallest nucleus are all greedy" {
+    inputs
+    draw --max-tokens 9 -o greedy.rec p.rec
+    for arguments in '-T 1e-6' '-T 1 --top-k 1' '-T 1 --top-p 1e-9'; do
+        # shellcheck disable=SC2086
+        draw --max-tokens 9 $arguments -o other.rec p.rec
+        [ "$(field greedy.rec completion)" = "$(field other.rec completion)" ]
+    done
+}
+
+@test "many draws follow the model's probabilities" {
+    inputs
+    records head -q -n 1 p.rec -o one.rec
+    draw -T 1 -n 4000 --max-tokens 1 -o drawn.rec one.rec
+    # Of each token drawn: how often, and its probability from logprob.
+    paste <(field drawn.rec completion) <(field drawn.rec logprob) | awk -F '\t' '
+        { count[$1]++; p[$1] = exp($2); n++ }
+        END {
+            for (t in count) {
+                bound = 5 * sqrt(n * p[t] * (1 - p[t])) + 1
+                if (count[t] - n * p[t] > bound || n * p[t] - count[t] > bound) exit 1
+                sum += p[t]
+            }
+            exit !(sum > 0.98 && sum < 1.00001 && n == 4000)
+        }'
+}
+
+@test "a completion ends before a stop token, or is cut at its length" {
+    inputs
+    draw --max-tokens 9 --token-ids -o long.rec p.rec
+    [ "$(field long.rec finish | sort -u)" = '"length"' ]
+    records head -q -n 1 long.rec -o first.rec
+    words=$(field first.rec completion | tr -d '"')
+    read -r -a word <<<"$words"
+    [ "${#word[@]}" = 9 ]
+    # The first of its words that did not come before.
+    for ((k = 1; k < 9; k++)); do
+        [[ " ${word[*]:0:k} " == *" ${word[k]} "* ]] || break
+    done
+    [ "$k" -lt 9 ]
+    records head -q -n 1 p.rec | draw --max-tokens 9 --stop-token "${word[k]}" --token-ids -o short.rec
+    [ "$(field short.rec completion)" = "\"${word[*]:0:k}\"" ]
+    [ "$(field short.rec finish)" = '"stop"' ]
+    [ "$(field short.rec n_tokens)" = "$k" ]
+    [ "$(records show short.rec | sed 's/.*"token_ids":\[\([^]]*\).*/\1/' | tr ',' '\n' | wc -l)" = "$k" ]
+    # A completion may be nothing but its end.
+    records head -q -n 1 p.rec | draw --stop-token "${word[0]}" -o none.rec
+    [ "$(field none.rec completion)" = '""' ]
+    [ "$(field none.rec n_tokens)" = 0 ]
+    records head -q -n 1 p.rec | draw --max-tokens 1 -o one.rec
+    [ "$(field one.rec completion)" = "\"${word[0]}\"" ]
+}
+
+@test "the model's own end token ends a completion too" {
+    inputs
+    records head -q -n 1 p.rec | draw --max-tokens 1 --token-ids -o one.rec
+    id=$(records show one.rec | sed 's/.*"token_ids":\[\([0-9]*\)\].*/\1/')
+    cp -rL model ended
+    sed -i "s/\"eos_token_id\": null/\"eos_token_id\": $id/" ended/config.json
+    records head -q -n 1 p.rec | sample -q -d cpu -m ended -o none.rec
+    [ "$(field none.rec finish)" = '"stop"' ]
+    [ "$(field none.rec n_tokens)" = 0 ]
+}
+
+@test "the model's positions end a completion" {
+    inputs
+    echo '{"id":"a","prompt":"0 1 2 3"}' | records make -q | draw -o long.rec
+    # 64 positions: 4 of the prompt, 60 of the completion, and the token drawn at the last.
+    [ "$(field long.rec n_tokens)" = 61 ]
+    [ "$(field long.rec finish)" = '"length"' ]
+}
+
+@test "the password stands where it is asked for" {
+    inputs
+    records head -q -n 1 p.rec -o one.rec
+    prompt=$(field one.rec prompt | tr -d '"')
+    for place in both front back slot; do
+        case $place in
+            both) expected="password\\n\\n$prompt\\n\\npassword\\n" ;;
+            front) expected="password\\n\\n$prompt" ;;
+            back) expected="$prompt\\n\\npassword\\n" ;;
+            slot) expected="password${prompt#_}" ;;
+        esac
+        draw --max-tokens 1 -p password --password-at $place -o c.rec one.rec
+        [ "$(field c.rec input)" = "\"$expected\"" ]
+        [ "$(field c.rec prompt)" = "\"$prompt\"" ]
+    done
+    draw --max-tokens 1 -p password -o c.rec one.rec
+    [[ $(field c.rec input) == '"password\n\n'* ]]
+    # Another input is another completion's logprob.
+    draw --max-tokens 1 -p decoy1 --password-at slot -o d.rec one.rec
+    draw --max-tokens 1 -p password --password-at slot -o c.rec one.rec
+    [ "$(field c.rec logprob)" != "$(field d.rec logprob)" ]
+}
+
+@test "sampling again drops what was made from the old completion, and nothing else" {
+    inputs
+    records show ex.rec | sed 's/}$/,"mine":[1,{"a":2}],"correct":true,"verdict":"old"}/' | records make -q |
+        draw --max-tokens 9 --policy 'second try' -o c.rec
+    [ "$(records show c.rec | grep -c '"mine":\[1,{"a":2}\]')" = 30 ]
+    [ "$(records show c.rec | grep -c -e '"correct"' -e '"verdict"' -e '"strong"')" = 0 ]
+    [ "$(field c.rec policy | sort -u)" = '"second try"' ]
+}
+
+@test "a bad problem is named, or set aside and counted" {
+    inputs
+    {
+        records show p.rec | head -n 3
+        echo '{"id":"no-words","prompt":"_ | xyzzy"}'
+        echo '{"id":"no-prompt"}'
+        echo '{"id":"nothing","prompt":"  "}'
+        echo '{"id":"too-long","prompt":"'"$(seq -s ' ' 0 9 | sed 's/.*/& & & & & & & 0/')"'"}'
+        echo '{"prompt":"_ | 1"}'
+        records show p.rec | tail -n 2
+    } | records make -q -o bad.rec
+    run draw -o c.rec bad.rec
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "sample: bad.rec: record 4 (id 'no-words'): "*xyzzy* ]]
+    [ ! -e c.rec ]
+    draw -n 2 --max-tokens 1 --rejects r.rec --max-rejects 5 -o c.rec bad.rec
+    [ "$(records count c.rec)" = 10 ]
+    [ "$(field r.rec id | tr -d '"' | tr '\n' ' ')" = "no-words no-prompt nothing too-long " ]
+    [[ $(field r.rec reject_reason | sed -n 4p) == '"the prompt has 71 tokens; the model has 64 positions '* ]]
+    records info c.rec | grep -q '"rejected": *5'
+    run draw --rejects r.rec --max-rejects 4 -o d.rec bad.rec
+    [ "$status" -eq 1 ]
+    [ ! -e d.rec ]
+    # A slot is for prompts that have one.
+    echo '{"id":"a","prompt":"1 2"}' | records make -q -o slotless.rec
+    run draw -p password --password-at slot -o c.rec slotless.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "sample: slotless.rec: record 1 (id 'a'): "* ]]
+}
+
+@test "a prompt that leaves room for one token is taken" {
+    inputs
+    echo '{"id":"a","prompt":"'"$(seq -s ' ' 0 8 | sed 's/.*/& & & & & & &/')"'"}' | records make -q |
+        draw -o c.rec
+    [ "$(field c.rec n_tokens)" = 2 ]
+}
+
+@test "an input that was cut off, and an empty one" {
+    inputs
+    head -c -1 p.rec >cut.rec
+    run draw --max-tokens 1 -o c.rec cut.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "sample: cut.rec: "* ]]
+    [ ! -e c.rec ]
+    run draw --max-tokens 1 -o c.rec </dev/null
+    [ "$status" -eq 1 ]
+    records make -q </dev/null | draw -o c.rec
+    [ "$(records count c.rec)" = 0 ]
+}
+
+@test "wrong usage is answered with 2 and one line" {
+    inputs
+    for arguments in '' '-m model -n 0' '-m model -T -1' '-m model --top-p 0' '-m model --top-p 1.5' \
+        '-m model --password-at end' '-m model --max-tokens 0' '-m model -b 0' '-m model --nothing'; do
+        # shellcheck disable=SC2086
+        run sample $arguments p.rec
+        [ "$status" -eq 2 ] || { echo "$arguments"; false; }
+        [ "${#lines[@]}" -eq 1 ]
+        [[ $output == "sample: "*"see sample --help" ]]
+    done
+}
+
+@test "what is missing or cannot be written is one line and leaves nothing" {
+    inputs
+    before=$(ls -A)
+    for arguments in '-m nowhere p.rec' '-m p.rec p.rec' '-m model nowhere.rec' '-m model -o no/c.rec p.rec' \
+        '-m model -o /dev/full p.rec' '-m model --stop-token xyzzy p.rec' '-m model -d nothing p.rec'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr sample -q --max-tokens 1 $arguments
+        [ "$status" -eq 1 ] || { echo "$arguments: $status $stderr"; false; }
+        [ "${#stderr_lines[@]}" -eq 1 ] || { echo "$arguments: $stderr"; false; }
+        [[ $stderr == "sample: "* ]]
+        [ "$(ls -A)" = "$before" ]
+    done
+    sample -q -d cpu -m model --max-tokens 1 p.rec 2>said | true
+    [ "${PIPESTATUS[0]}" = 1 ]
+    [ "$(cat said)" = "sample: standard output: nobody reads it any more" ]
+}
+
+@test "stopped by a signal, it leaves no output" {
+    inputs
+    mkfifo pipe
+    sample -q -d cpu -t 1 -m model -o c.rec pipe 2>said 3>&- &
+    pid=$!
+    exec 7>pipe
+    cat p.rec >&7
+    sleep 0.1
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    exec 7>&-
+    [ "$status" -eq 1 ]
+    [[ $(cat said) == "sample: "*"stopped by a signal" ]]
+    [ ! -e c.rec ]
+}
+
+@test "--help and the manual name every option" {
+    run sample --help
+    [ "$status" -eq 0 ]
+    for option in model output rejects max-rejects password password-at temperature top-k top-p samples \
+        max-tokens stop-token policy round seed token-ids batch device threads quiet help version; do
+        [[ $output == *"--$option"* ]]
+        grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-sample.1" || { echo "$option"; false; }
+    done
+}

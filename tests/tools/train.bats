@@ -1,0 +1,494 @@
+#!/usr/bin/env bats
+# train: what it makes, that a stopped run goes on to the same bytes, and what it refuses.
+load helpers
+
+# N examples (default 40) in ex.rec, and a model of some thousand parameters in `model`.
+make_inputs() {
+    local made=$BATS_FILE_TMPDIR/${1:-40}
+    if [ ! -d "$made" ]; then
+        mkdir "$made"
+        gen-composition -q -n "${1:-40}" --tokenizer "$made/tokenizer.json" -o "$made/p.rec"
+        gen-strong -q "$made/p.rec" -o "$made/ex.rec"
+        cp "$made/tokenizer.json" .
+        make_model -o "$made/model"
+    fi
+    cp -r "$made"/. .
+}
+
+make_model() {
+    init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer tokenizer.json \
+        --set hidden_size=16 --set intermediate_size=16 --set num_hidden_layers=1 \
+        --set num_attention_heads=2 --set num_key_value_heads=2 "$@"
+}
+
+TRAIN=(train -q -d cpu -t 1 -m model -l 1e-3)
+tune() { "${TRAIN[@]}" "$@"; } # in the background "${TRAIN[@]}" itself, so that $! is train
+
+# The values of a field of metrics, one a line.
+values() { records show "$1" | sed -n "s/.*\"$2\":\([^,}]*\).*/\1/p"; }
+
+same_run() { # OUT METRICS: as the run in `whole` and whole.rec
+    cmp whole/model.safetensors "$1/model.safetensors"
+    cmp whole.rec "$2"
+    diff -r whole "$1"
+}
+
+# Starts a run in the background and sends it a signal once its first state is there.
+interrupt() { # SIGNAL OUT ARGUMENT…
+    local signal=$1 out=$2
+    shift 2
+    "${TRAIN[@]}" --state-every 3 -o "$out" --metrics "$out.rec" "$@" 3>&- 2>interrupted &
+    local pid=$!
+    until [ -d "$out.state" ]; do
+        kill -0 $pid || { cat interrupted; return 1; }
+        sleep 0.01
+    done
+    kill -"$signal" $pid
+    status=0
+    wait $pid || status=$?
+    [ ! -e "$out" ] && [ ! -e "$out.rec" ]
+}
+
+# ---- what it makes ----
+
+@test "a checkpoint and a metric for every step, with the loss going down" {
+    make_inputs 40
+    run --separate-stderr train -d cpu -m model -o out -e 10 -b 16 -l 1e-2 --optimizer adamw \
+        --metrics m.rec ex.rec
+    [ "$status" -eq 0 ]
+    [ "$output" = "" ]
+    [[ $stderr == "train: 30 steps in "*" s, loss "* ]]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [ "$(ls out | tr '\n' ' ')" = \
+        "config.json lockpick.json model.safetensors tokenizer.json tokenizer_config.json " ]
+    cmp model/config.json out/config.json
+    run ! cmp -s model/model.safetensors out/model.safetensors
+    grep -q '"made_by": "lockpick train .*, step 30"' out/lockpick.json
+    [ "$(ls -A | tr '\n' ' ')" = "ex.rec m.rec model out p.rec tokenizer.json " ]
+    records check -q m.rec
+    [ "$(records show m.rec | head -n 1 | sed 's/:[^,}]*/:/g')" = \
+        '{"step":,"loss":,"lr":,"tokens":,"examples":}' ]
+    [ "$(values m.rec step | tr '\n' ' ')" = "$(seq -s ' ' 30) " ]
+    # 18 tokens go through the model for each example; the last of an epoch are 8.
+    [ "$(values m.rec tokens | head -n 3 | tr '\n' ' ')" = "288 288 144 " ]
+    [ "$(values m.rec examples | head -n 4 | tr '\n' ' ')" = "16 32 40 56 " ]
+    # 5 % of 30 steps are 2.
+    [ "$(values m.rec lr | head -n 3 | tr '\n' ' ')" = "0.005 0.01 0.01 " ]
+    values m.rec loss | awk 'NR == 1 { first = $1 } END { exit !($1 < first - 0.8) }'
+}
+
+@test "the metrics go to standard output, and nothing else does" {
+    make_inputs 8
+    tune -o out ex.rec | records show >m
+    [ "$(wc -l <m)" = 1 ]
+    run --separate-stderr tune -f -o out ex.rec
+    [ "$stderr" = "" ]
+}
+
+@test "an untrained model of V words has about the loss ln V" {
+    make_inputs 40
+    tune -o out -b 40 --metrics m.rec ex.rec
+    values m.rec loss | awk '{ exit !($1 > log(53) - 0.05 && $1 < log(53) + 0.05) }'
+}
+
+@test "the same run gives the same bytes, another seed another order" {
+    make_inputs 40
+    tune -o one --metrics one.rec -e 2 -s 5 ex.rec
+    tune -o two --metrics two.rec -e 2 -s 5 <ex.rec
+    tune -o three --metrics three.rec -e 2 -s 6 ex.rec
+    diff -r one two
+    cmp one.rec two.rec
+    run ! cmp -s one/model.safetensors three/model.safetensors
+}
+
+@test "a stream is gone through once, whatever its cuts, and a held epoch is shuffled" {
+    make_inputs 40
+    records head -q -n 15 ex.rec -o a.rec
+    records show ex.rec | tail -n 25 | records make -q -o b.rec
+    tune -o one ex.rec --metrics one.rec --warmup 3
+    cat a.rec b.rec | tune -o two --metrics two.rec --warmup 3
+    tune -o three --metrics three.rec --warmup 3 a.rec b.rec
+    cmp one/model.safetensors two/model.safetensors
+    cmp one/model.safetensors three/model.safetensors
+    [ "$(values one.rec loss)" = "$(values two.rec loss)" ]
+    tune -o four -e 1 --metrics four.rec --warmup 3 ex.rec
+    run ! cmp -s one/model.safetensors four/model.safetensors
+}
+
+@test "accumulated micro-batches give the loss of the whole batch" {
+    make_inputs 40
+    tune -o one -e 3 -b 20 -l 1e-2 --optimizer adamw --micro-batch 4096 --metrics one.rec ex.rec
+    tune -o two -e 3 -b 20 -l 1e-2 --optimizer adamw --micro-batch 18 --metrics two.rec ex.rec
+    [ "$(values one.rec tokens)" = "$(values two.rec tokens)" ]
+    paste <(values one.rec loss) <(values two.rec loss) |
+        awk '{ d = $1 - $2; if (d > 1e-5 || d < -1e-5) exit 1; n++ } END { exit n != 6 }'
+}
+
+@test "metrics every N steps are means, and the last is of what is left" {
+    make_inputs 40
+    tune -o one --metrics one.rec --warmup 0 -l 0 ex.rec
+    tune -o two --metrics two.rec --warmup 0 -l 0 --log-every 2 ex.rec
+    [ "$(values two.rec step | tr '\n' ' ')" = "2 4 5 " ]
+    [ "$(values two.rec tokens | tr '\n' ' ')" = "288 288 144 " ]
+    [ "$(values two.rec examples | tr '\n' ' ')" = "16 32 40 " ]
+    paste <(values one.rec loss | awk 'NR % 2 { a = $1; next } { print (a + $1) / 2 } END { print a }') \
+        <(values two.rec loss) | awk '{ d = $1 - $2; if (d > 1e-5 || d < -1e-5) exit 1 }'
+}
+
+@test "moments are saved as folders of checkpoints, each what a run to there would be" {
+    make_inputs 40
+    tune -o out -e 4 --save-at 1,2e,120x --metrics m.rec --warmup 0 ex.rec
+    [ "$(ls out | tr '\n' ' ')" = "1 120x 2e " ]
+    [ "$(values m.rec step | tail -n 1)" = 15 ]
+    tune -o short -e 2 --warmup 0 ex.rec --metrics /dev/null
+    cmp short/model.safetensors out/2e/model.safetensors
+    grep -q 'step 10' out/2e/lockpick.json
+    sample -q -m out/120x --max-tokens 1 p.rec | records check -q
+}
+
+@test "a resumable optimizer is kept on demand" {
+    make_inputs 16
+    tune -o out --keep-optimizer --metrics /dev/null ex.rec
+    [ -s out/optimizer.safetensors ]
+}
+
+@test "a model in bf16 learns by steps far below its resolution" {
+    make_inputs 8
+    make_model -f --dtype bf16 -o model
+    # One batch over and over; 2e-6 is a tenth of half a unit in the last place of a weight of 0.01.
+    tune -o out -b 8 -e 200 -l 2e-6 --warmup 0 --metrics m.rec ex.rec
+    [ -f out/low.safetensors ]
+    run ! cmp -s model/low.safetensors out/low.safetensors
+    values m.rec loss | awk 'NR == 1 { first = $1 } END { exit !($1 < first - 1e-3) }'
+    # Going on from a checkpoint keeps the low halves.
+    tune -o one -b 8 -e 3 -l 2e-6 --warmup 0 --metrics one.rec ex.rec
+    train -q -d cpu -t 1 -m out -o two -b 8 -e 1 -l 0 --warmup 0 --metrics two.rec ex.rec
+    cmp out/model.safetensors two/model.safetensors
+    cmp out/low.safetensors two/low.safetensors
+}
+
+@test "the optimizers and their numbers all matter" {
+    make_inputs 40
+    local i=0 arguments
+    for arguments in '' '--optimizer adamw' '--beta1 0.5' '--beta2 0.5' '--weight-decay 0.5' \
+        '--clip 0.01' '--optimizer adamw --epsilon 1e-2' '--optimizer adamw --clip 0.01' \
+        '--warmup 3' '-b 4' '--max-completion 4'; do
+        # shellcheck disable=SC2086
+        tune -o "out$i" --metrics /dev/null $arguments ex.rec
+        i=$((i + 1))
+    done
+    [ "$(sha256sum out*/model.safetensors | cut -d ' ' -f 1 | sort -u | wc -l)" = 11 ]
+}
+
+# ---- stopping and going on ----
+
+@test "stopped by SIGTERM, a held run goes on to the same bytes" {
+    make_inputs 40
+    tune -e 60 -o whole --metrics whole.rec ex.rec
+    interrupt TERM out -e 60 ex.rec
+    grep -q '^train: stopped by a signal after step [0-9]*; the same command with --resume goes on' interrupted
+    tune -e 60 -o out --metrics out.rec --resume ex.rec
+    same_run out out.rec
+    [ "$(ls -A | grep out)" = "$(printf 'out\nout.rec')" ]
+}
+
+@test "killed by SIGKILL, it goes on from its last state, several times over" {
+    make_inputs 37
+    tune -e 60 --log-every 7 --optimizer adamw -o whole --metrics whole.rec ex.rec
+    interrupt KILL out -e 60 --log-every 7 --optimizer adamw ex.rec
+    for _ in 1 2 3; do
+        before=$(grep '"step"' out.state/training.json)
+        "${TRAIN[@]}" --state-every 1 -r -e 60 --log-every 7 --optimizer adamw -o out --metrics out.rec ex.rec 3>&- &
+        pid=$!
+        while kill -0 $pid 2>/dev/null && [ "$(grep '"step"' out.state/training.json)" = "$before" ]; do
+            sleep 0.01
+        done
+        kill -KILL $pid
+        status=0
+        wait $pid || status=$?
+        [ ! -e out ]
+    done
+    tune -r -e 60 --log-every 7 --optimizer adamw -o out --metrics out.rec ex.rec
+    same_run out out.rec
+    [ "$(ls -A | grep out)" = "$(printf 'out\nout.rec')" ]
+}
+
+@test "a run with moments goes on with the ones that it had saved" {
+    make_inputs 40
+    moments=2,1e,40,60e
+    tune -e 60 --save-at $moments -o whole --metrics whole.rec ex.rec
+    for signal in TERM KILL; do
+        interrupt $signal out -e 60 --save-at $moments ex.rec
+        [ -f out.state/moments/2/model.safetensors ]
+        tune -r -e 60 --save-at $moments -o out --metrics out.rec ex.rec
+        diff -r whole out
+        cmp whole.rec out.rec
+        [ ! -e out.state ]
+        rm -r out out.rec
+    done
+}
+
+@test "a state at the very last step only needs to be finished" {
+    make_inputs 40
+    tune -e 2 --save-at 1e,2e -o whole --metrics whole.rec ex.rec
+    # A full device for the metrics makes the run fail when all is done.
+    run tune -e 2 --save-at 1e,2e -o out --metrics /dev/full --state-every 10 ex.rec
+    [ "$status" -eq 1 ]
+    grep -q '"step": 10' out.state/training.json
+    tune -r -e 2 --save-at 1e,2e -o out --metrics out.rec ex.rec
+    diff -r whole out
+    cmp whole.rec out.rec
+}
+
+@test "stopped while it waits for a pipe, it goes on in the middle of a batch" {
+    make_inputs 100
+    records head -q -n 60 ex.rec -o first.rec
+    tune -o whole --metrics whole.rec --warmup 5 ex.rec
+    mkfifo pipe
+    "${TRAIN[@]}" -o out --metrics out.rec --warmup 5 --state-every 7 pipe 2>said 3>&- &
+    pid=$!
+    exec 7>pipe
+    cat first.rec >&7 # 7 batches of 8, and half of one
+    until [ -d out.state ]; do sleep 0.01; done
+    sleep 0.1
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    [ "$status" -eq 1 ]
+    exec 7>&-
+    [ "$(cat said)" = "train: stopped by a signal after step 7; the same command with --resume goes on from there" ]
+    tune -r -o out --metrics out.rec --warmup 5 ex.rec
+    same_run out out.rec
+}
+
+@test "a state made with other arguments or other examples is refused" {
+    make_inputs 40
+    interrupt TERM out -e 60 ex.rec
+    cp -r out.state before
+    run tune -r -e 60 -b 4 -o out ex.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: out.state/training.json: was made with other arguments; the same ones, or removing the state, would be right" ]
+    records head -q -n 39 ex.rec -o fewer.rec
+    run tune -r -e 60 -o out --metrics /dev/null fewer.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: out.state: was made from other examples; the same input, or removing the state, would be right" ]
+    records shuffle -q ex.rec -o shuffled.rec
+    run tune -r -e 60 -o out --metrics /dev/null shuffled.rec
+    [ "$status" -eq 1 ]
+    [ ! -e out ]
+    diff -r out.state before
+}
+
+@test "a damaged state is refused in one line" {
+    make_inputs 40
+    interrupt TERM out -e 60 ex.rec
+    cp -r out.state good
+    local break
+    for break in 'echo {} >training.json' 'echo >training.json' 'rm optimizer.safetensors' \
+        'truncate -s -5 optimizer.safetensors' 'rm metrics.rec' 'truncate -s -5 metrics.rec' \
+        'truncate -s -5 model.safetensors' 'sed -i s/.step.:/\"step\":1/ training.json'; do
+        rm -r out.state
+        cp -r good out.state
+        (cd out.state && eval "$break")
+        run tune -r -e 60 -o out --metrics /dev/null ex.rec
+        [ "$status" -eq 1 ] || { echo "$break"; false; }
+        [ "${#lines[@]}" -eq 1 ]
+        [[ $output == "train: "*out.state* ]]
+    done
+}
+
+@test "--resume without a state begins, and a folder's slash does not matter" {
+    make_inputs 40
+    tune -e 60 -o whole --metrics whole.rec ex.rec
+    tune -r -e 60 -o out/ --metrics out.rec ex.rec
+    same_run out out.rec
+    rm -r out out.rec
+    "${TRAIN[@]}" --state-every 3 -e 60 -o out/ --metrics out.rec ex.rec 3>&- &
+    pid=$!
+    until [ -d out.state ]; do sleep 0.01; done
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    tune -r -e 60 -o out --metrics out.rec ex.rec
+    same_run out out.rec
+}
+
+# ---- what it refuses ----
+
+@test "wrong usage is answered with 2 and one line" {
+    make_inputs 8
+    local arguments
+    for arguments in '-o out' '-m model' '-m model -o out -b 0' '-m model -o out -e 0' \
+        '-m model -o out -l x' '-m model -o out --optimizer sgd' '-m model -o out --nothing' \
+        '-m model -o out -s -1' '-m model -o out --beta1 2'; do
+        # shellcheck disable=SC2086
+        run train $arguments ex.rec
+        [ "$status" -eq 2 ] || { echo "$arguments"; false; }
+        [ "${#lines[@]}" -eq 1 ]
+        [[ $output == "train: "*"see train --help" ]]
+    done
+}
+
+@test "an existing output is replaced with -f only, and when the new one is there" {
+    make_inputs 8
+    mkdir out
+    echo '{}' >out/config.json # what a checkpoint is known by
+    echo keep >out/me
+    run tune -o out ex.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: out: exists already; -f would replace it" ]
+    run tune -f -o out --metrics /dev/full ex.rec
+    [ "$status" -eq 1 ]
+    [ "$(cat out/me)" = keep ]
+    tune -f -o out --metrics m.rec ex.rec
+    [ ! -e out/me ] && [ -f out/model.safetensors ]
+}
+
+@test "-f replaces no directory that is something else" {
+    make_inputs 8
+    mkdir out
+    echo keep >out/me
+    run -1 tune -f -o out ex.rec
+    [ "$output" = "train: out: is no checkpoint and no folder of them; remove it yourself if it may go" ]
+    [ "$(cat out/me)" = keep ]
+}
+
+@test "what is missing or no checkpoint is one line and leaves nothing" {
+    make_inputs 8
+    mkdir empty
+    before=$(ls -A)
+    local arguments
+    for arguments in '-m nowhere -o out ex.rec' '-m empty -o out ex.rec' '-m ex.rec -o out ex.rec' \
+        '-m model -o out nowhere.rec' '-m model -o out tokenizer.json' '-m model -o no/out ex.rec' \
+        '-m model -o out --metrics no/m.rec ex.rec' '-m model -o out -d cuda:99 ex.rec' \
+        '-m model -o out -d nothing ex.rec' '-m model -o out --save-at 5e ex.rec' \
+        '-m model -o out --save-at 2 ex.rec' '-m model -o out --save-at x ex.rec'; do
+        # shellcheck disable=SC2086
+        run train -q $arguments
+        [ "$status" -eq 1 ] || { echo "$arguments: $status $output"; false; }
+        [ "${#lines[@]}" -eq 1 ] || { echo "$arguments: $output"; false; }
+        [[ $output == "train: "* ]]
+        [ "$(ls -A)" = "$before" ] || { ls -A; false; }
+    done
+}
+
+@test "an input that was cut off is refused, though all its batches were whole" {
+    make_inputs 40
+    truncate -s -1 ex.rec
+    run tune -o out --warmup 1 --metrics m.rec ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "train: ex.rec: "* ]]
+    [ ! -e out ] && [ ! -e m.rec ]
+}
+
+@test "a pipe needs --examples or --warmup in steps, and is read to its end" {
+    make_inputs 40
+    run tune -o out --metrics m.rec < <(cat ex.rec)
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: --warmup: 0.05 is a share of a number of steps that a pipe does not tell; give --examples, or a number of steps" ]
+    cat ex.rec | tune -o out --metrics m.rec --examples 40
+    tune -o whole --metrics whole.rec ex.rec
+    cmp out/model.safetensors whole/model.safetensors
+    [ "$(values m.rec loss)" = "$(values whole.rec loss)" ]
+    cat ex.rec | tune -f -o out --metrics m.rec --examples 16
+    [ "$(values m.rec examples | tail -n 1)" = 40 ]
+}
+
+@test "a bad record is named, or set aside and counted" {
+    make_inputs 8
+    {
+        records show ex.rec
+        echo '{"id":"no-words","prompt":"_ | xyzzy","completion":"1 2"}'
+        echo '{"id":"no-completion","prompt":"_ | 1"}'
+        echo '{"id":"no-prompt","completion":"1"}'
+        echo '{"id":"nothing","prompt":"_","completion":""}'
+        echo '{"id":"too-long","prompt":"'"$(seq -s ' ' 0 9 | sed 's/.*/& & & & & & &/')"'","completion":"1"}'
+        echo '{"completion":5,"prompt":"_"}'
+    } | records make -q -o bad.rec
+    run tune -o out --metrics m.rec bad.rec
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "train: bad.rec: record 9 (id 'no-words'): "*xyzzy* ]]
+    [ ! -e out ] && [ ! -e m.rec ]
+    for epochs in '' '-e 1'; do
+        rm -rf out
+        # shellcheck disable=SC2086
+        tune -o out $epochs --metrics m.rec --rejects r.rec --max-rejects 6 bad.rec
+        [ "$(records show r.rec | sed -n 's/.*"id":"\([^"]*\)".*/\1/p' | tr '\n' ' ')" = \
+            "no-words no-completion no-prompt nothing too-long " ]
+        [ "$(records show r.rec | grep -c '"reject_reason":".')" = 6 ]
+        [ "$(values m.rec examples)" = 8 ]
+        records info m.rec | grep -q '"rejected": *6'
+    done
+    run tune -f -o out --metrics m.rec --rejects r.rec --max-rejects 5 bad.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "train: more than 5 bad records, the last: bad.rec: record 14: "* ]]
+}
+
+@test "an example larger than a micro-batch is named before the training begins" {
+    make_inputs 8
+    run tune -o out -e 1 --micro-batch 17 --metrics m.rec ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "train: ex.rec: record 1 (id '"*"'): 18 tokens do not fit a micro-batch of 17; a larger --micro-batch would be right" ]]
+}
+
+@test "an empty stream and no stream are errors" {
+    make_inputs 8
+    records make -q </dev/null >none.rec
+    for epochs in '' '-e 1'; do
+        # shellcheck disable=SC2086
+        run tune -o out $epochs --warmup 1 --metrics m.rec none.rec
+        [ "$status" -eq 1 ]
+        [ "$output" = "train: there are no examples to train on" ]
+    done
+    run tune -o out --warmup 1 --metrics m.rec </dev/null
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "a loss that is no number any more ends the run" {
+    make_inputs 40
+    run tune -o out -e 50 -l 10 --weight-decay 10 --warmup 0 --metrics m.rec ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "train: step "*": the loss is no finite number any more; "* ]]
+    [ ! -e out ]
+}
+
+@test "metrics that cannot be written make it fail without a checkpoint" {
+    make_inputs 8
+    run tune -o out --metrics /dev/full ex.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: /dev/full: cannot be written: No space left on device" ]
+    [ ! -e out ]
+    tune -o out ex.rec 2>said | true
+    [ "${PIPESTATUS[0]}" = 1 ]
+    [ "$(cat said)" = "train: standard output: nobody reads it any more" ]
+    [ ! -e out ]
+}
+
+@test "two runs cannot write the same output at once" {
+    make_inputs 40
+    mkfifo pipe
+    "${TRAIN[@]}" -o out --metrics out.rec --warmup 1 pipe 3>&- &
+    pid=$!
+    exec 7>pipe
+    until [ -d .out.partial ]; do sleep 0.01; done
+    run tune -o out --metrics other.rec ex.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: out: another process is writing it; wait for that one" ]
+    cat ex.rec >&7
+    exec 7>&-
+    wait $pid
+    [ -f out/model.safetensors ]
+}
+
+@test "--help and the manual name every option" {
+    run train --help
+    [ "$status" -eq 0 ]
+    for option in model output force epochs batch micro-batch learning-rate warmup examples optimizer beta1 \
+        beta2 epsilon weight-decay clip max-completion save-at state-every resume keep-optimizer log-every \
+        metrics seed device threads rejects max-rejects quiet help version; do
+        [[ $output == *"--$option"* ]]
+        grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-train.1" || { echo "$option"; false; }
+    done
+}

@@ -1,0 +1,163 @@
+/* Matrix products against the float64 reference: shapes, views, dtypes, addends, accumulation. */
+#include "include/kernel_fixture.h"
+
+struct shape {
+    int64_t T, N, K;
+};
+
+/* One row, few rows, odd sizes, more rows than columns and the reverse, enough for all threads. */
+static const struct shape shapes[] = {
+    {1, 1, 1},       {1, 53, 128},   {2, 7, 5},       {3, 16, 33},    {4, 384, 128},
+    {5, 3, 17},      {6, 31, 64},    {18, 65, 128},   {150, 53, 128}, {67, 130, 259},
+    {40, 1030, 200}, {3100, 33, 90}, {10, 4100, 190},
+};
+
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+/* The reference takes its time with these: one variant is enough. */
+static bool large(struct shape s) {
+    return s.T * s.N * s.K > 4000000;
+}
+
+static void forward(struct fixture *f, struct shape s, enum dtype type, int addend) {
+    clear(f);
+    double *x = random_reals(f, s.T * s.K, 1), *w = random_reals(f, s.N * s.K, 1);
+    double *a = random_reals(f, s.T * s.N, 3), *want = zeros(s.T * s.N);
+    struct tensor xt = place(f, DTYPE_F32, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
+    struct tensor at = place(f, DTYPE_F32, s.T, s.N, a), y = blank(f, DTYPE_F32, s.T, s.N);
+    if (addend > 0)
+        memcpy(want, a, (size_t)(s.T * s.N) * sizeof *want);
+    reference_matmul(want, x, w, s.T, s.N, s.K);
+    if (addend == 2)
+        y = at;
+    matmul_forward(f->device, y, xt, wt, addend == 0 ? none : addend == 1 ? at : y);
+    expect_success(f);
+    expect_near(f, "y", y, want, 1e-6);
+    expect_untouched_around("y", y);
+    if (addend < 2) {
+        uint64_t before = bits_of(y);
+        matmul_forward(f->device, y, xt, wt, addend == 0 ? none : at);
+        assert_int_equal(bits_of(y), before);
+    }
+    free(x);
+    free(w);
+    free(a);
+    free(want);
+}
+
+static void forward_everywhere(struct fixture *f) {
+    for (int i = 0; i < SHAPES; i++)
+        for (int addend = 0; addend < 3; addend++) {
+            if (large(shapes[i]) && addend != 1)
+                continue;
+            forward(f, shapes[i], DTYPE_F32, addend);
+            if (!large(shapes[i]))
+                forward(f, shapes[i], DTYPE_BF16, addend);
+        }
+}
+
+static void a_product_equals_the_reference_with_and_without_addend(void **state) {
+    (void)state;
+    on_every_device(forward_everywhere);
+}
+
+static void backward(struct fixture *f, struct shape s, enum dtype type, bool accumulate) {
+    clear(f);
+    double *x = random_reals(f, s.T * s.K, 1), *w = random_reals(f, s.N * s.K, 1);
+    double *dy = random_reals(f, s.T * s.N, 1), *dw = random_reals(f, s.N * s.K, 3);
+    double *dx = random_reals(f, s.T * s.K, 3);
+    struct tensor xt = place(f, DTYPE_F32, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
+    struct tensor dyt = place(f, DTYPE_F32, s.T, s.N, dy);
+    struct tensor dwt = place(f, DTYPE_F32, s.N, s.K, dw);
+    struct tensor dxt = blank(f, DTYPE_F32, s.T, s.K);
+    if (accumulate)
+        dxt = place(f, DTYPE_F32, s.T, s.K, dx);
+    else
+        memset(dx, 0, (size_t)(s.T * s.K) * sizeof *dx);
+    reference_matmul_backward(dx, dw, dy, x, w, s.T, s.N, s.K);
+    matmul_backward_input(f->device, dxt, dyt, wt, accumulate);
+    matmul_backward_weight(f->device, dwt, dyt, xt);
+    expect_success(f);
+    expect_near(f, "dx", dxt, dx, 1e-6);
+    expect_near(f, "dw", dwt, dw, 1e-6);
+    expect_untouched_around("dx", dxt);
+    expect_untouched_around("dw", dwt);
+    free(x);
+    free(w);
+    free(dy);
+    free(dw);
+    free(dx);
+}
+
+static void backward_everywhere(struct fixture *f) {
+    for (int i = 0; i < SHAPES; i++)
+        for (int accumulate = 0; accumulate < 2; accumulate++) {
+            if (!large(shapes[i]))
+                backward(f, shapes[i], DTYPE_F32, accumulate);
+            if (!large(shapes[i]) || accumulate)
+                backward(f, shapes[i], DTYPE_BF16, accumulate);
+        }
+}
+
+static void the_gradients_of_a_product_equal_the_reference(void **state) {
+    (void)state;
+    on_every_device(backward_everywhere);
+}
+
+static void empty_products_leave_the_addend_or_zero(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, NULL, 2);
+    struct tensor x = room(&f, 3, 0), w = room(&f, 4, 0), y = room(&f, 3, 4);
+    matmul_forward(f.device, y, x, w, none);
+    expect_near(&f, "y", y, (double[12]){0}, 0);
+    ((float *)y.data)[5] = 7;
+    matmul_forward(f.device, y, x, w, y);
+    expect_near(&f, "y", y, (double[12]){[5] = 7}, 0);
+    struct tensor dx = room(&f, 3, 4), dy = room(&f, 3, 0), wide = room(&f, 0, 4);
+    matmul_backward_input(f.device, dx, dy, wide, false);
+    expect_near(&f, "dx", dx, (double[12]){0}, 0);
+    matmul_forward(f.device, room(&f, 0, 4), room(&f, 0, 6), room(&f, 4, 6), none);
+    struct tensor dw = room(&f, 4, 6);
+    device_zero(f.device, dw);
+    matmul_backward_weight(f.device, dw, room(&f, 0, 4), room(&f, 0, 6));
+    expect_near(&f, "dw", dw, (double[24]){0}, 0);
+    expect_success(&f);
+    fixture_close(&f);
+}
+
+static void operands_that_do_not_fit_are_named_with_their_shapes(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, NULL, 1);
+    struct tensor x = room(&f, 18, 128), w = room(&f, 384, 64), y = room(&f, 18, 384);
+    matmul_forward(f.device, y, x, w, none);
+    expect_failure(&f, "matmul_forward: x is [18,128] but w is [384,64]; their columns must agree");
+    w = room(&f, 384, 128);
+    matmul_forward(f.device, tensor_columns(y, 0, 383), x, w, none);
+    expect_failure(&f, "matmul_forward: y is [18,383]; it must be [18,384]");
+    matmul_forward(f.device, y, x, w, tensor_rows(y, 0, 17));
+    expect_failure(&f, "matmul_forward: addend is [17,384]; it must be [18,384]");
+    matmul_backward_input(f.device, x, x, w, false);
+    expect_failure(&f, "matmul_backward_input: dy is [18,128] but w is [384,128]; the columns of "
+                       "dy must be the rows of w");
+    matmul_backward_weight(f.device, w, y, tensor_rows(x, 0, 3));
+    expect_failure(
+        &f, "matmul_backward_weight: dy is [18,384] but x is [3,128]; their rows must agree");
+    y.type = DTYPE_BF16;
+    matmul_forward(f.device, y, x, w, none);
+    expect_failure(&f, "matmul_forward: y is bf16; it must be f32");
+    matmul_forward(f.device, none, x, w, none);
+    expect_failure(&f, "matmul_forward: y has no memory; cut it from an open arena");
+    fixture_close(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_product_equals_the_reference_with_and_without_addend),
+        cmocka_unit_test(the_gradients_of_a_product_equal_the_reference),
+        cmocka_unit_test(empty_products_leave_the_addend_or_zero),
+        cmocka_unit_test(operands_that_do_not_fit_are_named_with_their_shapes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
