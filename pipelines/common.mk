@@ -1,0 +1,45 @@
+# What the pipelines share: where the tools are, and stages that resume, settle and notice what changed.
+#
+# A stage is a rule for OUTPUT.stamp, named in STAGES (a file) or MODELS (a checkpoint directory):
+#
+#     STAGES += $(OUT)/x.rec
+#     $(OUT)/x.rec.stamp: $(OUT)/in.rec $(call arguments,$(OUT)/x.rec,$(SOME) $(VARIABLES))
+#     	some-tool $(SOME) $(VARIABLES) <$(OUT)/in.rec >$(new)
+#     	$(settle)
+#
+# and the last line of a pipeline is `include $(PIPELINES)/stages.mk`. Other stages depend on OUTPUT (of a
+# checkpoint: OUTPUT/lockpick.json). `arguments` names the file OUTPUT.args, rewritten only when its
+# text is another than last time, so that a changed argument runs the stage again. `settle` always
+# touches the stamp, but replaces the output only when it came out different, so that what stands
+# downstream is spared. A deleted output is made again.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# In the source tree the tools lie in build/release/bin; installed, in libexec.
+PIPELINES := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+TOOLS_DIR ?= $(firstword $(wildcard $(PIPELINES)/../build/release/bin \
+                                    $(PIPELINES)/../../../libexec/lockpick/bin))
+DATA      ?= $(PIPELINES)/../data
+export PATH := $(abspath $(TOOLS_DIR)):$(PATH)
+
+# Prefixes of commands: empty here, `srun …` on a cluster.
+ON_CPU  ?=
+ON_GPU  ?=
+DEVICE  ?= cpu
+THREADS ?= 1
+
+STAGES :=
+MODELS :=
+
+output = $(@:.stamp=)
+new = $(output).new
+
+same = $(if $(subst <$1>,,<$2>),,same)
+arguments = $(if $(and $(wildcard $1.args),$(call same,$(file <$1.args),$(strip $2))),,$(shell \
+    mkdir -p $(dir $1))$(file >$1.args,$(strip $2)))$1.args
+
+settle = @$(PIPELINES)/settle $@
