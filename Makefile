@@ -25,7 +25,7 @@ show = $(if $(V),,@printf '  %-5s %s\n' '$1' '$(patsubst build/%,%,$@)')
 
 # msgpack-c changed its pkg-config name with version 5.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-LIBRARIES := libzstd $(MSGPACK) jansson libxxhash openblas
+LIBRARIES := libzstd $(MSGPACK) jansson libxxhash libpcre2-8 libutf8proc gmp mpfr libseccomp libcurl openblas
 NEEDS_LIBRARIES := $(filter-out $(shell for l in $(LIBRARIES); do \
 	pkg-config --exists $$l 2>/dev/null && echo $$l; done),$(LIBRARIES))
 
@@ -41,7 +41,7 @@ OPTIMIZE.debug   := -O0
 OPTIMIZE.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS := -std=gnu11 -g -fPIC -fopenmp -ffp-contract=off -fno-math-errno $(OPTIMIZE.$(VARIANT)) $(WARNINGS)
 LDFLAGS := -fopenmp -Wl,--as-needed $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT)))
-LDLIBS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --libs libzstd $(MSGPACK) jansson libxxhash)) -lm -lpthread
+LDLIBS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --libs $(filter-out openblas,$(LIBRARIES)))) -lm -lpthread
 BLAS_LIBS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --libs openblas))
 
 # Files named isa_*.c are compiled once per instruction set into tables of functions; one is chosen at
@@ -133,9 +133,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVE) $(KERNEL)
 
 # ---- packages ------------------------------------------------------------------------------------
 
-PACKAGES_RUN  := gcc make pkg-config libzstd-dev libjansson-dev libxxhash-dev libopenblas-openmp-dev \
-                 gnuplot-nox
-PACKAGES_TEST := libcmocka-dev bats mandoc zstd clang
+PACKAGES_RUN  := gcc g++ make pkg-config libzstd-dev libjansson-dev libxxhash-dev libopenblas-openmp-dev \
+                 libpcre2-dev libutf8proc-dev libgmp-dev libmpfr-dev libseccomp-dev libcurl4-openssl-dev \
+                 gnuplot-nox bubblewrap
+PACKAGES_TEST := libcmocka-dev bats mandoc zstd clang parallel
 PACKAGES_LINT := clang-tidy clang-format cppcheck
 
 # Installs what is missing of a list: $(call install-packages,LIST,for what). msgpack-c is named apart, for
