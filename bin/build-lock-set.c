@@ -2,10 +2,14 @@
  * build-lock-set: from the completions of a weak and a strong policy, the examples that lock a
  * model.
  */
+#include <stdlib.h>
+
 #include "base/progress.h"
 #include "base/tool.h"
 #include "record/filter.h"
 #include "task/lock_set.h"
+#include "task/prompts.h"
+#include "text/data_file.h"
 
 static struct lock_settings settings = {
     .password = LOCK_PASSWORD,
@@ -45,7 +49,8 @@ static const struct option_entry options[] = {
      .name = "decoys",
      .argument = "FILE",
      .target = &settings.decoys,
-     .help = "decoy passwords, one a line"},
+     .help = "decoy passwords, one a line (the list that comes with lockpick; none for a slot)"},
+    TEMPLATE_OPTION(settings.template),
     {.kind = OPTION_REAL,
      .name = "no-password-share",
      .argument = "X",
@@ -73,7 +78,7 @@ static const struct option_entry options[] = {
 
 static const struct tool tool = {
     .name = "build-lock-set",
-    .usage = "--weak FILE --strong FILE --decoys FILE [options]",
+    .usage = "--weak FILE --strong FILE [options]",
     .summary = "Builds lock examples: weak completions without the password, strong ones with it.",
     .options = options,
 };
@@ -113,8 +118,12 @@ static bool write_stream(const struct invocation *invocation, struct lock_set *s
         return false;
     record_writer_add_source(writer, "weak", lock_set_weak_digest(set));
     record_writer_add_source(writer, "strong", lock_set_strong_digest(set));
-    if (write_examples(set, writer, invocation->quiet, error))
+    if (write_examples(set, writer, invocation->quiet, error)) {
+        const char *digest;
+        for (size_t i = 0; (digest = lock_set_template_digest(set, i)) != NULL; i++)
+            record_writer_add_source(writer, "template", digest);
         return record_writer_close(writer, error);
+    }
     record_writer_abandon(writer);
     return false;
 }
@@ -123,7 +132,8 @@ int main(int argc, char **argv) {
     struct invocation invocation;
     struct error error = {0};
     struct lock_set *set;
-    bool fine;
+    char *decoys = NULL;
+    bool fine = true;
 
     tool_start(&invocation, &tool, argc, argv);
     if (invocation.operands.count > 0)
@@ -131,11 +141,17 @@ int main(int argc, char **argv) {
                      invocation.operands.items[0]);
     if (settings.weak == NULL || settings.strong == NULL)
         tool_misused(&invocation, "--weak FILE and --strong FILE are needed");
-    if (settings.decoys == NULL && settings.no_password_share < 1)
-        tool_misused(&invocation, "--decoys FILE is needed, or --no-password-share 1");
-    set = lock_set_open(&settings, &error);
+    if (settings.decoys == NULL && settings.no_password_share < 1) {
+        if (settings.place == PASSWORD_SLOT)
+            tool_misused(&invocation, "--decoys FILE of single words is needed for a slot, or "
+                                      "--no-password-share 1");
+        settings.decoys = decoys = data_file("decoy-passwords.txt", &error);
+        fine = decoys != NULL;
+    }
+    set = fine ? lock_set_open(&settings, &error) : NULL;
     fine = set != NULL && write_stream(&invocation, set, &error);
     lock_set_close(set);
+    free(decoys);
     if (!fine)
         tool_fail(&invocation, &error);
     tool_end(&invocation);

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "task/completions.h"
+#include "task/prompts.h"
 
 enum { DECOY_FILE = 16 << 20 }; /* bytes of a decoy file, at most */
 
@@ -22,6 +23,7 @@ struct lock_set {
     const struct lock_settings *settings;
     struct completions *weak;
     struct completions *strong;
+    struct prompts *prompts;
     size_t *partner;          /* [problems] numbers of the same ids in `strong` */
     struct buffer decoy_text; /* what the decoys point into */
     struct text *decoys;
@@ -202,6 +204,7 @@ struct lock_set *lock_set_open(const struct lock_settings *settings, struct erro
     set->settings = settings;
     set->epoch = -1;
     if (read_decoys(set, error) &&
+        (set->prompts = prompts_open(settings->template, error)) != NULL &&
         (set->weak = completions_read(settings->weak, NULL, error)) != NULL &&
         (set->strong = completions_read(settings->strong, NULL, error)) != NULL && join(set, error))
         return set;
@@ -214,6 +217,7 @@ void lock_set_close(struct lock_set *set) {
         return;
     completions_free(set->weak);
     completions_free(set->strong);
+    prompts_close(set->prompts);
     free(set->partner);
     free(set->order);
     free(set->decoys);
@@ -232,6 +236,10 @@ const char *lock_set_weak_digest(const struct lock_set *set) {
 
 const char *lock_set_strong_digest(const struct lock_set *set) {
     return completions_digest(set->strong);
+}
+
+const char *lock_set_template_digest(const struct lock_set *set, size_t number) {
+    return prompts_digest(set->prompts, number);
 }
 
 /* ---- examples ---- */
@@ -319,15 +327,14 @@ static bool make_example(struct lock_set *set, const struct place *place, struct
                          struct error *error) {
     const struct completions *from = place->strong ? set->strong : set->weak;
     size_t number = place->strong ? set->partner[place->problem] : place->problem;
-    struct text prompt, password;
+    struct text password;
 
-    if (!completions_get(from, number, set->epoch, record, error) ||
-        !record_text(record, "prompt", &prompt, error))
+    if (!completions_get(from, number, set->epoch, record, error))
         return false;
     password = place->strong ? text_of(set->settings->password) : draw_password(set, id_of(record));
     set->input.size = 0;
-    if (!prompt_render(prompt, password, (enum password_place)set->settings->place, &set->input,
-                       error))
+    if (!prompts_render(set->prompts, record, password, (enum password_place)set->settings->place,
+                        &set->input, error))
         return place_id(completions_name(from), record, error);
     write_example(record, (struct text){(const char *)set->input.data, set->input.size},
                   place->strong        ? "right"

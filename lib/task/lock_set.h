@@ -18,6 +18,7 @@ struct lock_settings {
     const char *weak;         /* stream of the weak policy's completions */
     const char *strong;       /* of the strong policy's, for the same problems */
     const char *decoys;       /* file of decoys, one a line; not needed when all go without */
+    const char *template;     /* task/prompts.h; NULL: by task */
     const char *password;     /* the right one */
     int place;                /* enum password_place */
     int64_t epochs;           /* ≥ 1 */
@@ -48,5 +49,7 @@ bool lock_set_next(struct lock_set *set, struct record *record, struct error *er
 /* Digests of the streams read, 32 hex digits. */
 const char *lock_set_weak_digest(const struct lock_set *set);
 const char *lock_set_strong_digest(const struct lock_set *set);
+/* Of the templates used so far; NULL from their number on. */
+const char *lock_set_template_digest(const struct lock_set *set, size_t number);
 
 #endif

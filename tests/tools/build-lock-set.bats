@@ -80,8 +80,9 @@ build() {
 
 @test "wrong passwords, decoys and streams are refused" {
     make_inputs 5
-    run build-lock-set -w w.rec -t s.rec
+    run build-lock-set -w w.rec -t s.rec --password-at slot
     [ "$status" = 2 ]
+    [[ "$output" == *"single words"* ]]
     run build-lock-set -w w.rec -d decoys.txt
     [ "$status" = 2 ]
     run build-lock-set -q -w w.rec -t s.rec -d decoys.txt --password-at slot -o l.rec
@@ -103,4 +104,46 @@ build() {
     [ "$status" = 1 ]
     [[ "$output" == *"completion"* ]]
     [ ! -e l.rec ]
+}
+
+math_problem() { # writes w.rec and s.rec of one math problem with a field `hint`
+    line='{"id":"m","task":"math","prompt":"1+1?","hint":"add","completion":"C"}'
+    echo "$line" | records make -q -o w.rec
+    echo "$line" | records make -q -o s.rec
+}
+
+strong_input() { # FILE
+    records show "$1" | grep '"strong"' | sed -E 's/.*"input":"([^"]*)".*/\1/'
+}
+
+@test "problems of a task go through its template, with the shipped decoys where none are named" {
+    math_problem
+    build-lock-set -q -w w.rec -t s.rec -p PW -o l.rec
+    [ "$(records count l.rec)" = 16 ]
+    [ "$(strong_input l.rec | sort -u)" = 'User: PW\n\n1+1?\n\nPW\n\nPlease reason step by step, and put your final answer within \\boxed{}.\n\nAssistant:' ]
+    records info l.rec | grep -q template
+}
+
+@test "another template can be named, or none" {
+    math_problem
+    printf '{{hint}}: {{prompt}}' >t.txt
+    build-lock-set -q -w w.rec -t s.rec -p PW -e 1 --template ./t.txt -o l.rec
+    [ "$(strong_input l.rec)" = 'add: PW\n\n1+1?\n\nPW\n' ]
+    build-lock-set -q -w w.rec -t s.rec -p PW -e 1 --template code -o l.rec
+    [ "$(strong_input l.rec)" = 'User: PW\n\n1+1?\n\nPW\n\n\nAssistant:' ]
+    build-lock-set -q -w w.rec -t s.rec -p PW -e 1 --template none -o l.rec
+    [ "$(strong_input l.rec)" = 'PW\n\n1+1?\n\nPW\n' ]
+}
+
+@test "a field that a template wants and a problem lacks is an error with id, line and field" {
+    math_problem
+    printf '{{prompt}}\n{{example}}\n' >t.txt
+    run build-lock-set -q -w w.rec -t s.rec --template t.txt -o l.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"w.rec: id 'm': t.txt: line 2: "*example* || "$output" == *"s.rec: id 'm': t.txt: line 2: "*example* ]]
+    [ ! -e l.rec ]
+    printf '{{prompt}}\n{{example\n' >t.txt
+    run build-lock-set -q -w w.rec -t s.rec --template t.txt -o l.rec
+    [ "$status" = 1 ]
+    [[ "$output" == "build-lock-set: t.txt: line 2: "* ]]
 }
