@@ -189,7 +189,7 @@ static bool draw(struct engine *engine, size_t first, size_t count, struct gener
     struct tensor log_probability = tensor_columns(engine->log_probability, 0, n);
     struct tensor uniform = tensor_columns(engine->uniform, 0, n);
     matmul_forward(device, logits, tensor_rows(engine->pass.output, 0, n),
-                   model_output(engine->model)->value, (struct tensor){0});
+                   model_output(engine->model)->value, (struct tensor){0}, (struct tensor){0});
     for (size_t i = 0; i < count; i++)
         /* 24 bits: a larger uniform would round to 1 as a float. */
         engine->host_uniform[i] =
@@ -307,6 +307,9 @@ static bool decode_step(struct engine *engine, struct generation *out, struct er
     for (size_t i = 0; i < count; i++)
         engine->host[i] = sequences[i].length;
     batch.positions = upload(engine, engine->positions, n);
+    for (size_t i = 0; i <= count; i++)
+        engine->host[i] = (int32_t)i;
+    batch.sequences.offsets = upload(engine, engine->offsets, n + 1);
     for (size_t i = 0; i < count; i++)
         engine->host[i] = slot_of(&sequences[i], sequences[i].length);
     engine->cache.slots = upload(engine, engine->slots, n);

@@ -66,3 +66,24 @@ bool check_same_type(struct check check, const char *name, struct tensor tensor,
                 name, dtype_name(tensor.type), other, dtype_name(model.type));
     return false;
 }
+
+bool check_agreement(struct check check, const char *a_name, struct tensor a, const char *b_name,
+                     struct tensor b, bool agreed, const char *what) {
+    if (!agreed)
+        device_fail(check.device, "%s: %s is [%lld,%lld] but %s is [%lld,%lld]; %s",
+                    check.operation, a_name, (long long)a.rows, (long long)a.columns, b_name,
+                    (long long)b.rows, (long long)b.columns, what);
+    return agreed;
+}
+
+bool check_sequences(struct check check, struct sequences sequences, int64_t rows) {
+    if (!check_vector(check, "offsets", sequences.offsets, IS_I32, sequences.count + 1))
+        return false;
+    if (sequences.count >= 0 && sequences.longest >= 0 && sequences.longest <= rows)
+        return true;
+    device_fail(check.device,
+                "%s: the longest of %lld sequences has %lld rows of %lld; it must have 0 to all",
+                check.operation, (long long)sequences.count, (long long)sequences.longest,
+                (long long)rows);
+    return false;
+}

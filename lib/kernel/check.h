@@ -34,6 +34,12 @@ bool check_vector(struct check check, const char *name, struct tensor tensor, un
 bool check_same_type(struct check check, const char *name, struct tensor tensor, const char *other,
                      struct tensor model);
 
+/* Two operands whose sizes must agree otherwise: `agreed`, else both shapes and `what` are told. */
+bool check_agreement(struct check check, const char *a_name, struct tensor a, const char *b_name,
+                     struct tensor b, bool agreed, const char *what);
+/* Offsets of packed sequences over so many rows; the device checks the offsets themselves. */
+bool check_sequences(struct check check, struct sequences sequences, int64_t rows);
+
 /* Whether an optional operand was given. */
 static inline bool given(struct tensor tensor) {
     return tensor.data != NULL;

@@ -45,11 +45,12 @@ struct device_operations {
     void (*copy)(struct device *device, struct tensor to, struct tensor from);
 
     void (*matmul_forward)(struct device *device, struct tensor y, struct tensor x, struct tensor w,
-                           struct tensor addend);
+                           struct tensor bias, struct tensor addend);
     void (*matmul_backward_input)(struct device *device, struct tensor dx, struct tensor dy,
                                   struct tensor w, bool accumulate);
     void (*matmul_backward_weight)(struct device *device, struct tensor dw, struct tensor dy,
                                    struct tensor x);
+    void (*bias_backward)(struct device *device, struct tensor dbias, struct tensor dy);
 
     void (*embedding_forward)(struct device *device, struct tensor y, struct tensor tokens,
                               struct tensor w);
@@ -60,6 +61,18 @@ struct device_operations {
     void (*rms_norm_backward)(struct device *device, struct tensor dx, struct tensor dgain,
                               struct tensor dy, struct tensor x, struct tensor gain,
                               struct tensor scale, bool accumulate);
+    void (*layer_norm_forward)(struct device *device, struct tensor y, struct tensor mean,
+                               struct tensor scale, struct tensor x, struct tensor gain,
+                               struct tensor bias, float epsilon);
+    void (*layer_norm_backward)(struct device *device, struct tensor dx, struct tensor dgain,
+                                struct tensor dbias, struct tensor dy, struct tensor x,
+                                struct tensor gain, struct tensor mean, struct tensor scale,
+                                bool accumulate);
+    void (*head_norm_forward)(struct device *device, struct tensor y, struct tensor scale,
+                              struct tensor x, struct tensor gain, int64_t heads, float epsilon);
+    void (*head_norm_backward)(struct device *device, struct tensor dx, struct tensor dgain,
+                               struct tensor dy, struct tensor x, struct tensor gain,
+                               struct tensor scale, int64_t heads);
     void (*rotary)(struct device *device, struct tensor x, struct tensor positions,
                    struct tensor cosine, struct tensor sine, int64_t heads, bool inverse);
     void (*attention_forward)(struct device *device, struct tensor out, struct tensor log_sum,
@@ -73,6 +86,14 @@ struct device_operations {
     void (*swiglu_forward)(struct device *device, struct tensor y, struct tensor gate_up);
     void (*swiglu_backward)(struct device *device, struct tensor dgate_up, struct tensor dy,
                             struct tensor gate_up);
+    void (*gelu_forward)(struct device *device, struct tensor y, struct tensor x,
+                         enum gelu_form form);
+    void (*gelu_backward)(struct device *device, struct tensor dx, struct tensor dy,
+                          struct tensor x, enum gelu_form form);
+    void (*add_rows)(struct device *device, struct tensor y, struct tensor x);
+    void (*mean_rows)(struct device *device, struct tensor y, struct tensor x,
+                      struct sequences sequences);
+    void (*normalize_rows)(struct device *device, struct tensor x);
     void (*gather_rows)(struct device *device, struct tensor y, struct tensor x,
                         struct tensor rows);
     void (*scatter_rows)(struct device *device, struct tensor y, struct tensor x,
@@ -94,9 +115,9 @@ struct device_operations {
 
     void (*cache_append)(struct device *device, struct tensor keys, struct tensor values,
                          struct tensor k, struct tensor v, struct tensor slots);
-    void (*attention_decode)(struct device *device, struct tensor out, struct tensor q,
+    void (*attention_cached)(struct device *device, struct tensor out, struct tensor q,
                              struct tensor keys, struct tensor values, struct tensor pages,
-                             struct tensor lengths, int64_t page_size,
+                             struct tensor lengths, struct sequences sequences, int64_t page_size,
                              struct attention_shape shape);
     void (*choose_tokens)(struct device *device, struct tensor token, struct tensor log_probability,
                           struct tensor logits, struct tensor uniform, struct sampling sampling);

@@ -96,17 +96,20 @@ void device_copy(struct device *device, struct tensor to,
 /* ---- matrix product ---- */
 
 /*
- * y[T,N] = x[T,K] · w[N,K]ᵀ (+ addend[T,N]). `addend` may be no tensor, another one, or y itself.
- * x, y, addend f32; w f32 or bf16.
+ * y[T,N] = x[T,K] · w[N,K]ᵀ (+ bias[1,N], the same for every row) (+ addend[T,N]). `bias` may be no
+ * tensor; `addend` may be no tensor, another one, or y itself. x, y, addend f32; w, bias f32 or
+ * bf16.
  */
 void matmul_forward(struct device *device, struct tensor y, struct tensor x, struct tensor w,
-                    struct tensor addend);
+                    struct tensor bias, struct tensor addend);
 /* dx[T,K] = dy[T,N] · w[N,K], added to dx when `accumulate`. */
 void matmul_backward_input(struct device *device, struct tensor dx, struct tensor dy,
                            struct tensor w, bool accumulate);
 /* dw[N,K] += dy[T,N]ᵀ · x[T,K]; dw f32. */
 void matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
                             struct tensor x);
+/* dbias[1,N] += Σ_t dy[t]; dbias f32. */
+void bias_backward(struct device *device, struct tensor dbias, struct tensor dy);
 
 /* ---- embedding ---- */
 
@@ -129,6 +132,33 @@ void rms_norm_forward(struct device *device, struct tensor y, struct tensor scal
 void rms_norm_backward(struct device *device, struct tensor dx, struct tensor dgain,
                        struct tensor dy, struct tensor x, struct tensor gain, struct tensor scale,
                        bool accumulate);
+
+/*
+ * Layer norm (Ba et al. 2016): y = (x − m)·r·gain (+ bias) with m = mean(x) and
+ * r = 1/sqrt(mean((x − m)²) + epsilon). y, x [T,D]; gain, bias [1,D] f32 or bf16, bias may be no
+ * tensor; mean and scale, f32 [1,T], keep m and r for the backward pass.
+ */
+void layer_norm_forward(struct device *device, struct tensor y, struct tensor mean,
+                        struct tensor scale, struct tensor x, struct tensor gain,
+                        struct tensor bias, float epsilon);
+/*
+ * With n = (x − m)·r and g = gain·dy: dx[T,D] (+)= r·(g − mean(g) − n·mean(g·n));
+ * dgain[1,D] += Σ_t dy·n; dbias[1,D] += Σ_t dy where it is a tensor.
+ */
+void layer_norm_backward(struct device *device, struct tensor dx, struct tensor dgain,
+                         struct tensor dbias, struct tensor dy, struct tensor x, struct tensor gain,
+                         struct tensor mean, struct tensor scale, bool accumulate);
+
+/*
+ * RMS norm of every head by itself, as Qwen 3 has it on queries and keys: y, x [T,heads·C], one
+ * gain [1,C] for all heads, scale [T,heads] f32 keeps each head's r. y may be x itself.
+ */
+void head_norm_forward(struct device *device, struct tensor y, struct tensor scale, struct tensor x,
+                       struct tensor gain, int64_t heads, float epsilon);
+/* dx[T,heads·C] written, and it may be dy itself; dgain[1,C] += over all rows and heads. */
+void head_norm_backward(struct device *device, struct tensor dx, struct tensor dgain,
+                        struct tensor dy, struct tensor x, struct tensor gain, struct tensor scale,
+                        int64_t heads);
 
 /* ---- rotary position ---- */
 
@@ -156,6 +186,7 @@ struct attention_shape {
     int64_t head_size; /* C */
     float scale;       /* of the scores, usually 1/sqrt(C) */
     bool causal;       /* row i sees rows j ≤ i of its sequence; false: all rows of it */
+    int64_t window;    /* causal only: of those, rows j > i − window (Mistral's); 0: no window */
 };
 
 /*
@@ -179,7 +210,28 @@ void swiglu_forward(struct device *device, struct tensor y, struct tensor gate_u
 void swiglu_backward(struct device *device, struct tensor dgate_up, struct tensor dy,
                      struct tensor gate_up);
 
+/* ---- GELU ---- */
+
+/* Hendrycks and Gimpel 2016: x·Φ(x), or its approximation by the hyperbolic tangent. */
+enum gelu_form {
+    GELU_EXACT, /* x·(1 + erf(x/√2))/2 */
+    GELU_TANH,  /* x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2 */
+};
+
+/* y, x, dx, dy of one shape, f32. */
+void gelu_forward(struct device *device, struct tensor y, struct tensor x, enum gelu_form form);
+/* dx = dy·gelu'(x), written; dx may be dy itself. */
+void gelu_backward(struct device *device, struct tensor dx, struct tensor dy, struct tensor x,
+                   enum gelu_form form);
+
 /* ---- rows ---- */
+
+/* y += x; the same shape. */
+void add_rows(struct device *device, struct tensor y, struct tensor x);
+/* y[S,D]: row s is the mean of the rows of sequence s of x[T,D]; zero for an empty sequence. */
+void mean_rows(struct device *device, struct tensor y, struct tensor x, struct sequences sequences);
+/* Each row of x to Euclidean length 1, in place; a row shorter than 1e-12 is divided by 1e-12. */
+void normalize_rows(struct device *device, struct tensor x);
 
 /* y[i] = x[rows[i]]; rows i32 [1,n]. */
 void gather_rows(struct device *device, struct tensor y, struct tensor x, struct tensor rows);
@@ -253,12 +305,19 @@ void lion_update(struct device *device, struct learning_weight weight, struct te
 void cache_append(struct device *device, struct tensor keys, struct tensor values, struct tensor k,
                   struct tensor v, struct tensor slots);
 /*
- * One query row a sequence: out[B,H·C] = attention of q[b] over places 0 … lengths[b] − 1 of the
- * sequence whose pages are pages[b] (i32 [B, most pages]); lengths i32 [1,B], each at least 1.
+ * Attention over the cache: decoding steps, and chunks of prompts behind what is cached already,
+ * mixed in one batch. Sequence s of the packed q, out [T,H·C] has m ≥ 1 rows; they are the last m
+ * of its lengths[s] ≥ m places, appended before. Its row i (from 0) sees places 0 … lengths[s] − m
+ * + i, of those the last `window` where there is one. pages i32 [S, most pages]: place p of
+ * sequence s lies in page pages[s][p / page_size]; lengths i32 [1,S]. shape.causal must be set.
+ *
+ * The bits of a row's result do not depend on the other sequences of the batch nor on the number of
+ * threads; those of a row in a chunk of several rows do not depend on how the prompt is cut into
+ * chunks (a row alone is computed another way).
  */
-void attention_decode(struct device *device, struct tensor out, struct tensor q, struct tensor keys,
+void attention_cached(struct device *device, struct tensor out, struct tensor q, struct tensor keys,
                       struct tensor values, struct tensor pages, struct tensor lengths,
-                      int64_t page_size, struct attention_shape shape);
+                      struct sequences sequences, int64_t page_size, struct attention_shape shape);
 
 /* How a token is drawn from logits, in this order: temperature, top-k, top-p. */
 struct sampling {

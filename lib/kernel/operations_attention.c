@@ -5,6 +5,12 @@
 
 /* H, G, C that make sense together. */
 static bool check_heads(struct check check, struct attention_shape shape) {
+    if (shape.window < 0 || (shape.window > 0 && !shape.causal)) {
+        device_fail(check.device,
+                    "%s: a window of %lld rows%s; it must be at least 0, and 0 unless causal",
+                    check.operation, (long long)shape.window, shape.causal ? "" : ", not causal");
+        return false;
+    }
     if (shape.heads >= 1 && shape.kv_heads >= 1 && shape.head_size >= 1 &&
         shape.heads % shape.kv_heads == 0 && shape.heads <= INT32_MAX / shape.head_size)
         return true;
@@ -13,18 +19,6 @@ static bool check_heads(struct check check, struct attention_shape shape) {
                 "and the key/value heads divide the heads",
                 check.operation, (long long)shape.heads, (long long)shape.head_size,
                 (long long)shape.kv_heads);
-    return false;
-}
-
-static bool check_sequences(struct check check, struct sequences sequences, int64_t tokens) {
-    if (!check_vector(check, "offsets", sequences.offsets, IS_I32, sequences.count + 1))
-        return false;
-    if (sequences.count >= 0 && sequences.longest >= 0 && sequences.longest <= tokens)
-        return true;
-    device_fail(check.device,
-                "%s: the longest of %lld sequences has %lld rows of %lld; it must have 0 to all",
-                check.operation, (long long)sequences.count, (long long)sequences.longest,
-                (long long)tokens);
     return false;
 }
 
@@ -84,29 +78,35 @@ void cache_append(struct device *device, struct tensor keys, struct tensor value
     device->operations->cache_append(device, keys, values, k, v, slots);
 }
 
-void attention_decode(struct device *device, struct tensor out, struct tensor q, struct tensor keys,
+void attention_cached(struct device *device, struct tensor out, struct tensor q, struct tensor keys,
                       struct tensor values, struct tensor pages, struct tensor lengths,
-                      int64_t page_size, struct attention_shape shape) {
-    struct check check = {device, "attention_decode"};
+                      struct sequences sequences, int64_t page_size, struct attention_shape shape) {
+    struct check check = {device, "attention_cached"};
     if (device->failed || !check_heads(check, shape) || !check_tensor(check, "q", q, IS_F32) ||
         !check_shape(check, "q", q, IS_F32, q.rows, shape.heads * shape.head_size) ||
         !check_shape(check, "out", out, IS_F32, q.rows, q.columns) ||
         !check_tensor(check, "keys", keys, IS_F32) ||
         !check_shape(check, "keys", keys, IS_F32, keys.rows, shape.kv_heads * shape.head_size) ||
         !check_shape(check, "values", values, IS_F32, keys.rows, keys.columns) ||
+        !check_sequences(check, sequences, q.rows) ||
         !check_tensor(check, "pages", pages, IS_I32) ||
-        !check_shape(check, "pages", pages, IS_I32, q.rows, pages.columns) ||
-        !check_vector(check, "lengths", lengths, IS_I32, q.rows) || empty(out))
+        !check_shape(check, "pages", pages, IS_I32, sequences.count, pages.columns) ||
+        !check_vector(check, "lengths", lengths, IS_I32, sequences.count) || empty(out))
         return;
+    if (!shape.causal) {
+        device_fail(device, "attention_cached: the shape is not causal; a cache knows no rows to "
+                            "come, set causal");
+        return;
+    }
     if (page_size < 1 || page_size > INT32_MAX || keys.rows % page_size != 0) {
         device_fail(device,
-                    "attention_decode: pages of %lld places in a cache of %lld rows; the page "
+                    "attention_cached: pages of %lld places in a cache of %lld rows; the page "
                     "size must divide the rows",
                     (long long)page_size, (long long)keys.rows);
         return;
     }
-    device->operations->attention_decode(device, out, q, keys, values, pages, lengths, page_size,
-                                         shape);
+    device->operations->attention_cached(device, out, q, keys, values, pages, lengths, sequences,
+                                         page_size, shape);
 }
 
 void choose_tokens(struct device *device, struct tensor token, struct tensor log_probability,

@@ -188,8 +188,9 @@ static void attend(const struct run *run, const struct layer_pass *layer, int64_
     if (cache)
         cache_append(run->device, cache->keys[l], cache->values[l], part.k, part.v, cache->slots);
     if (cache && cache->decoding)
-        attention_decode(run->device, layer->attention, part.q, cache->keys[l], cache->values[l],
-                         cache->pages, cache->lengths, cache->page_size, run->shape);
+        attention_cached(run->device, layer->attention, part.q, cache->keys[l], cache->values[l],
+                         cache->pages, cache->lengths, run->batch->sequences, cache->page_size,
+                         run->shape);
     else
         attention_forward(run->device, layer->attention, layer->log_sum, part.q, part.k, part.v,
                           run->batch->sequences, run->shape);
@@ -204,7 +205,7 @@ static void layer_forward(const struct run *run, const struct layer_pass *layer,
     struct tensor none = {0};
     rms_norm_forward(device, layer->normed, layer->scale, layer->input,
                      model_layer(model, l, LAYER_ATTENTION_NORM)->value, epsilon);
-    matmul_forward(device, layer->qkv, layer->normed, model_layer(model, l, LAYER_QKV)->value,
+    matmul_forward(device, layer->qkv, layer->normed, model_layer(model, l, LAYER_QKV)->value, none,
                    none);
     attend(run, layer, l);
     struct tensor attention = layer->attention, input = layer->input;
@@ -215,13 +216,13 @@ static void layer_forward(const struct run *run, const struct layer_pass *layer,
         input = layer->input_rows;
     }
     matmul_forward(device, layer->middle, attention,
-                   model_layer(model, l, LAYER_ATTENTION_OUT)->value, input);
+                   model_layer(model, l, LAYER_ATTENTION_OUT)->value, none, input);
     rms_norm_forward(device, layer->middle_normed, layer->middle_scale, layer->middle,
                      model_layer(model, l, LAYER_MLP_NORM)->value, epsilon);
     matmul_forward(device, layer->gate_up, layer->middle_normed,
-                   model_layer(model, l, LAYER_GATE_UP)->value, none);
+                   model_layer(model, l, LAYER_GATE_UP)->value, none, none);
     swiglu_forward(device, layer->mlp, layer->gate_up);
-    matmul_forward(device, output, layer->mlp, model_layer(model, l, LAYER_DOWN)->value,
+    matmul_forward(device, output, layer->mlp, model_layer(model, l, LAYER_DOWN)->value, none,
                    layer->middle);
 }
 

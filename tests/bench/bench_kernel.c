@@ -88,7 +88,7 @@ static void call_ceiling(struct work *w) {
 }
 
 static void call_forward(struct work *w) {
-    matmul_forward(w->bench->device, w->c, w->a, w->b, (struct tensor){0});
+    matmul_forward(w->bench->device, w->c, w->a, w->b, (struct tensor){0}, (struct tensor){0});
 }
 
 static void call_backward_input(struct work *w) {

@@ -1,6 +1,6 @@
 /*
  * Attention against the float64 reference: sequences from one row to several blocks, grouped heads,
- * views of one matrix, both directions; decoding from a paged cache.
+ * views of one matrix, windows, both directions; the paged cache.
  */
 #include "include/kernel_fixture.h"
 
@@ -8,6 +8,7 @@ struct layout {
     int32_t offsets[8];
     int64_t count, H, G, C;
     bool causal;
+    int64_t window;
 };
 
 static const struct layout layouts[] = {
@@ -18,6 +19,9 @@ static const struct layout layouts[] = {
     {{0, 64, 129, 330}, 3, 4, 2, 24, true},
     {{0, 65, 200}, 2, 2, 1, 64, false},
     {{0, 300, 301}, 2, 2, 2, 7, true},
+    {{0, 1, 70, 330}, 3, 2, 1, 16, true, 2},
+    {{0, 64, 129, 500}, 3, 4, 2, 24, true, 65},
+    {{0, 300, 301}, 2, 2, 2, 7, true, 130},
 };
 
 enum { LAYOUTS = sizeof layouts / sizeof *layouts };
@@ -59,9 +63,9 @@ static struct problem problem_make(struct fixture *f, const struct layout *l) {
     p.v_view = fill_view(f, tensor_columns(p.qkv, p.query + p.kv, p.kv), p.v);
     p.sequences =
         (struct sequences){place_ids(f, l->count + 1, l->offsets), l->count, longest_of(l)};
-    p.shape = (struct attention_shape){l->H, l->G, l->C, (float)scale, l->causal};
+    p.shape = (struct attention_shape){l->H, l->G, l->C, (float)scale, l->causal, l->window};
     p.reference = (struct reference_attention){
-        l->offsets, l->count, l->H, l->G, l->C, (double)p.shape.scale, l->causal};
+        l->offsets, l->count, l->H, l->G, l->C, (double)p.shape.scale, l->causal, l->window};
     return p;
 }
 
@@ -130,7 +134,7 @@ static void huge_scores(struct fixture *f) {
     device_upload(f->device, k, (float[]){20, -20});
     device_upload(f->device, v, (float[]){3, 5});
     attention_forward(f->device, out, room(f, 2, 1), q, k, v, sequences,
-                      (struct attention_shape){1, 1, 1, 1, false});
+                      (struct attention_shape){1, 1, 1, 1, false, 0});
     expect_success(f);
     expect_near(f, "out", out, (double[]){3, 5}, 1e-7);
 }
@@ -140,92 +144,166 @@ static void large_scores_neither_overflow_nor_vanish(void **state) {
     on_every_device(huge_scores);
 }
 
-/* ---- decoding ---- */
+/* ---- the cache ---- */
 
-enum { PAGE = 4, PAGES = 400, MOST = PAGES * PAGE };
+enum { PAGE = 4, PAGES = 600, MOST = PAGES * PAGE };
 
-/* The last is work enough for all threads. */
-static const struct layout decoded[] = {
-    {{0, 1}, 1, 1, 1, 1, true},
-    {{0, 18, 37, 37, 55}, 4, 4, 4, 32, true},
-    {{0, 5, 6, 30}, 3, 6, 2, 16, true},
-    {{0, 64, 129, 330}, 3, 4, 2, 10, true},
-    {{0, 700, 701, 1500}, 3, 16, 4, 70, true},
+/*
+ * Sequences in the cache, and how many of their last rows ask. The last but one is work enough for
+ * all threads.
+ */
+static const struct cached_layout {
+    struct layout layout;
+    int32_t rows[8];
+} cached[] = {
+    {{{0, 1}, 1, 1, 1, 1, true}, {1}},
+    {{{0, 18, 37, 55}, 3, 4, 4, 32, true}, {1, 1, 1}},
+    {{{0, 5, 6, 30}, 3, 6, 2, 16, true}, {5, 1, 3}},
+    {{{0, 64, 129, 330}, 3, 4, 2, 10, true}, {1, 65, 101}},
+    {{{0, 513, 1537, 1540}, 3, 2, 1, 20, true}, {1, 1, 2}},
+    {{{0, 200, 1400}, 2, 2, 2, 7, true, 40}, {150, 1}},
+    {{{0, 1300, 1500}, 2, 4, 2, 12, true, 600}, {1, 70}},
+    {{{0, 700, 701, 1500}, 3, 16, 4, 70, true}, {1, 1, 200}},
+    {{{0, 300}, 1, 2, 1, 8, true}, {300}},
 };
 
-/* Row t of every sequence goes to a page of a shuffled table: rows of the cache, by token. */
-static void deal_pages(const struct layout *l, int64_t most_pages, int32_t *table, int32_t *slots,
-                       int32_t *lengths, int32_t *last, int64_t *count) {
-    int64_t next = 0;
-    *count = 0;
+/* What one call needs: the cache filled, the page table, the asking rows behind one another. */
+struct cached_problem {
+    struct problem problem;
+    struct tensor keys, values, q, out;
+    int32_t table[8 * PAGES], offsets[8], lengths[8];
+    int64_t most_pages;
+};
+
+/* Row t of every sequence goes to a page of a shuffled table. */
+static void cached_make(struct fixture *f, const struct cached_layout *c,
+                        struct cached_problem *to) {
+    const struct layout *l = &c->layout;
+    int32_t slots[MOST], rows[MOST], next = 0, asking = 0;
+    memset(to, 0, sizeof *to);
+    to->problem = problem_make(f, l);
+    to->most_pages = (longest_of(l) + PAGE - 1) / PAGE;
     for (int64_t s = 0; s < l->count; s++) {
-        int32_t first = l->offsets[s], rows = l->offsets[s + 1] - first;
-        for (int32_t t = 0; t < rows; t++) {
-            int32_t *page = &table[*count * most_pages + t / PAGE];
+        int32_t first = l->offsets[s], length = l->offsets[s + 1] - first;
+        to->lengths[s] = length;
+        to->offsets[s] = asking;
+        for (int32_t t = 0; t < length; t++) {
+            int32_t *page = &to->table[s * to->most_pages + t / PAGE];
             if (t % PAGE == 0)
-                *page = (int32_t)(next++ * 77 % PAGES);
+                *page = next++ * 77 % PAGES;
             slots[first + t] = *page * PAGE + t % PAGE;
+            if (t >= length - c->rows[s])
+                rows[asking++] = first + t;
         }
-        if (rows == 0)
-            continue;
-        lengths[*count] = rows;
-        last[(*count)++] = first + rows - 1;
+        to->offsets[s + 1] = asking;
     }
+    const struct problem *p = &to->problem;
+    to->keys = blank(f, DTYPE_F32, MOST, p->kv);
+    to->values = blank(f, DTYPE_F32, MOST, p->kv);
+    cache_append(f->device, to->keys, to->values, p->k_view, p->v_view, place_ids(f, p->T, slots));
+    to->q = blank(f, DTYPE_F32, asking, p->query);
+    to->out = blank(f, DTYPE_F32, asking, p->query);
+    gather_rows(f->device, to->q, p->q_view, place_ids(f, asking, rows));
 }
 
-/* What the last row of a sequence attends to, by the reference. */
-static void expect_row(struct fixture *f, const struct problem *p, struct tensor row, int64_t i,
-                       int64_t length) {
-    const struct reference_attention *a = &p->reference;
-    double *want = zeros(p->query), *weights = zeros(length);
-    for (int64_t h = 0; h < a->H; h++) {
-        reference_probabilities(weights, p->q, p->k, i, i + 1 - length, i + 1, h, a);
-        for (int64_t j = 0; j < length; j++)
-            for (int64_t c = 0; c < a->C; c++)
-                want[h * a->C + c] +=
-                    weights[j] * p->v[((i + 1 - length + j) * a->G + h * a->G / a->H) * a->C + c];
+/* Sequences first … first + count − 1 of the problem, `skipped` of the first one's rows left out.
+ */
+static struct tensor cached_call(struct fixture *f, const struct cached_problem *c, int64_t first,
+                                 int64_t count, int32_t skipped, int32_t dropped) {
+    int32_t offsets[9] = {0};
+    int64_t longest = 0;
+    for (int64_t s = 0; s < count; s++) {
+        int32_t rows = c->offsets[first + s + 1] - c->offsets[first + s];
+        rows -= s == 0 ? skipped + dropped : 0;
+        offsets[s + 1] = offsets[s] + rows;
+        longest = rows > longest ? rows : longest;
     }
-    expect_near(f, "a decoded row", row, want, 1e-6);
-    free(want);
-    free(weights);
-}
-
-static void check_decoding(struct fixture *f, const struct layout *l) {
-    clear(f);
-    struct problem p = problem_make(f, l);
-    int64_t most_pages = (longest_of(l) + PAGE - 1) / PAGE, B;
-    int32_t table[8 * PAGES] = {0}, slots[MOST], lengths[8], last[8];
-    deal_pages(l, most_pages, table, slots, lengths, last, &B);
-    struct tensor keys = blank(f, DTYPE_F32, MOST, p.kv), values = blank(f, DTYPE_F32, MOST, p.kv);
-    cache_append(f->device, keys, values, p.k_view, p.v_view, place_ids(f, p.T, slots));
-    struct tensor pages = arena_tensor(&f->arena, DTYPE_I32, B, most_pages);
-    device_upload(f->device, pages, table);
-    struct tensor q = blank(f, DTYPE_F32, B, p.query), y = blank(f, DTYPE_F32, B, p.query);
-    gather_rows(f->device, q, p.q_view, place_ids(f, B, last));
-    attention_decode(f->device, y, q, keys, values, pages, place_ids(f, B, lengths), PAGE, p.shape);
+    int32_t lengths[8];
+    memcpy(lengths, c->lengths + first, (size_t)count * sizeof *lengths);
+    lengths[0] -= dropped;
+    struct tensor pages = arena_tensor(&f->arena, DTYPE_I32, count, c->most_pages);
+    device_upload(f->device, pages, c->table + first * c->most_pages);
+    int64_t row = c->offsets[first] + skipped;
+    struct tensor out = tensor_rows(c->out, row, offsets[count]);
+    attention_cached(f->device, out, tensor_rows(c->q, row, offsets[count]), c->keys, c->values,
+                     pages, place_ids(f, count, lengths),
+                     (struct sequences){place_ids(f, count + 1, offsets), count, longest}, PAGE,
+                     c->problem.shape);
     expect_success(f);
-    for (int64_t b = 0; b < B; b++)
-        expect_row(f, &p, tensor_rows(y, b, 1), last[b], lengths[b]);
-    expect_untouched_around("decoded", y);
-    expect_untouched_around("keys", keys);
-    problem_free(&p);
+    return out;
 }
 
-static void check_all_decoding(struct fixture *f) {
-    for (size_t i = 0; i < sizeof decoded / sizeof *decoded; i++)
-        check_decoding(f, &decoded[i]);
+static void check_cached(struct fixture *f, const struct cached_layout *c) {
+    clear(f);
+    struct cached_problem at;
+    cached_make(f, c, &at);
+    const struct problem *p = &at.problem;
+    double *out = zeros(p->T * p->query), *log_sum = zeros(p->T * c->layout.H);
+    reference_attention(out, log_sum, p->q, p->k, p->v, &p->reference);
+    cached_call(f, &at, 0, c->layout.count, 0, 0);
+    for (int64_t s = 0; s < c->layout.count; s++) {
+        int64_t rows = c->rows[s], first = c->layout.offsets[s + 1] - rows;
+        expect_near(f, "a sequence's rows", tensor_rows(at.out, at.offsets[s], rows),
+                    out + first * p->query, 1e-6);
+    }
+    expect_untouched_around("out", at.out);
+    expect_untouched_around("keys", at.keys);
+    problem_free(&at.problem);
+    free(out);
+    free(log_sum);
 }
 
-static void decoding_from_pages_equals_the_reference(void **state) {
+static void check_all_cached(struct fixture *f) {
+    for (size_t i = 0; i < sizeof cached / sizeof *cached; i++)
+        check_cached(f, &cached[i]);
+}
+
+static void attention_over_pages_equals_the_reference(void **state) {
     (void)state;
-    on_every_device(check_all_decoding);
+    on_every_device(check_all_cached);
+}
+
+static void check_neighbours(struct fixture *f) {
+    for (size_t i = 0; i < sizeof cached / sizeof *cached; i++) {
+        clear(f);
+        struct cached_problem at;
+        cached_make(f, &cached[i], &at);
+        uint64_t bits = bits_of(cached_call(f, &at, 0, cached[i].layout.count, 0, 0));
+        for (int64_t s = 0; s < cached[i].layout.count; s++)
+            cached_call(f, &at, s, 1, 0, 0);
+        assert_int_equal(bits_of(at.out), bits);
+        problem_free(&at.problem);
+    }
+}
+
+static void a_sequence_comes_out_the_same_whoever_shares_its_batch(void **state) {
+    (void)state;
+    on_every_device(check_neighbours);
+}
+
+static void check_chunks(struct fixture *f) {
+    static const struct cached_layout prompt = {{{0, 300}, 1, 4, 2, 12, true, 90}, {300}};
+    clear(f);
+    struct cached_problem at;
+    cached_make(f, &prompt, &at);
+    uint64_t bits = bits_of(cached_call(f, &at, 0, 1, 0, 0));
+    cached_call(f, &at, 0, 1, 0, 263);
+    cached_call(f, &at, 0, 1, 37, 101);
+    cached_call(f, &at, 0, 1, 199, 0);
+    assert_int_equal(bits_of(at.out), bits);
+    problem_free(&at.problem);
+}
+
+static void a_prompt_comes_out_the_same_however_it_is_cut_into_chunks(void **state) {
+    (void)state;
+    on_every_device(check_chunks);
 }
 
 static void wrong_offsets_pages_and_lengths_are_named(void **state) {
     (void)state;
     struct fixture f;
     fixture_open(&f, NULL, 1);
-    struct attention_shape shape = {2, 1, 4, 0.5f, true};
+    struct attention_shape shape = {2, 1, 4, 0.5f, true, 0};
     struct tensor q = room(&f, 6, 8), k = room(&f, 6, 4), sum = room(&f, 6, 2);
     struct sequences s = {place_ids(&f, 3, (int32_t[]){0, 4, 5}), 2, 4};
     attention_forward(f.device, q, sum, q, k, k, s, shape);
@@ -241,14 +319,38 @@ static void wrong_offsets_pages_and_lengths_are_named(void **state) {
                    "attention_forward: 2 heads of 4 columns over 3 key/value heads; all must be "
                    "positive and the key/value heads divide the heads");
     shape.kv_heads = 1;
-    struct tensor cache = room(&f, 8, 4), one = tensor_rows(q, 0, 1);
+    shape.window = -1;
+    attention_forward(f.device, q, sum, q, k, k, s, shape);
+    expect_failure(&f, "attention_forward: a window of -1 rows; it must be at least 0, and 0 "
+                       "unless causal");
+    shape = (struct attention_shape){2, 1, 4, 0.5f, false, 3};
+    attention_forward(f.device, q, sum, q, k, k, s, shape);
+    expect_failure(&f, "attention_forward: a window of 3 rows, not causal; it must be at least 0, "
+                       "and 0 unless causal");
+    shape = (struct attention_shape){2, 1, 4, 0.5f, true, 0};
+    struct tensor cache = room(&f, 8, 4), one = tensor_rows(q, 0, 1), two = tensor_rows(q, 1, 1);
     struct tensor pages = place_ids(&f, 2, (int32_t[]){1, 2});
-    attention_decode(f.device, one, tensor_rows(q, 1, 1), cache, cache, pages,
-                     place_ids(&f, 1, (int32_t[]){9}), 4, shape);
-    expect_failure(&f, "attention_decode: sequence 0 has length 9; it must lie in 1 ... 8");
-    attention_decode(f.device, one, tensor_rows(q, 1, 1), cache, cache, pages,
-                     place_ids(&f, 1, (int32_t[]){5}), 4, shape);
-    expect_failure(&f, "attention_decode: pages has 2 at place 1; it must lie in 0 ... 1");
+    s = (struct sequences){place_ids(&f, 2, (int32_t[]){0, 1}), 1, 1};
+    attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){9}), s,
+                     4, shape);
+    expect_failure(&f, "attention_cached: sequence 0 has 1 rows and length 9; it must have at "
+                       "least one row, and a length from its rows to 8");
+    attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){0}), s,
+                     4, shape);
+    expect_failure(&f, "attention_cached: sequence 0 has 1 rows and length 0; it must have at "
+                       "least one row, and a length from its rows to 8");
+    attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){5}), s,
+                     4, shape);
+    expect_failure(&f, "attention_cached: pages has 2 at place 1; it must lie in 0 ... 1");
+    attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){4}), s,
+                     3, shape);
+    expect_failure(&f, "attention_cached: pages of 3 places in a cache of 8 rows; the page size "
+                       "must divide the rows");
+    shape.causal = false;
+    attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){4}), s,
+                     4, shape);
+    expect_failure(&f, "attention_cached: the shape is not causal; a cache knows no rows to come, "
+                       "set causal");
     cache_append(f.device, cache, cache, tensor_rows(k, 0, 1), tensor_rows(k, 1, 1),
                  place_ids(&f, 1, (int32_t[]){8}));
     expect_failure(&f, "cache_append: slots has 8 at place 0; it must lie in 0 ... 7");
@@ -259,7 +361,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_and_its_gradients_equal_the_reference),
         cmocka_unit_test(large_scores_neither_overflow_nor_vanish),
-        cmocka_unit_test(decoding_from_pages_equals_the_reference),
+        cmocka_unit_test(attention_over_pages_equals_the_reference),
+        cmocka_unit_test(a_sequence_comes_out_the_same_whoever_shares_its_batch),
+        cmocka_unit_test(a_prompt_comes_out_the_same_however_it_is_cut_into_chunks),
         cmocka_unit_test(wrong_offsets_pages_and_lengths_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

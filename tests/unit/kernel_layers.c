@@ -1,4 +1,6 @@
-/* Row operations against the float64 reference: norm, rotation, SwiGLU, embedding, gathering. */
+/*
+ * Row operations against the float64 reference: rotation, SwiGLU, GELU, embedding, gathering, sums.
+ */
 #include "include/kernel_fixture.h"
 
 struct shape {
@@ -16,46 +18,6 @@ static void for_shapes(struct fixture *f, void (*check)(struct fixture *, struct
             clear(f);
             check(f, shapes[i], variant);
         }
-}
-
-/* variant 1: gain in bf16, dx accumulates. */
-static void check_rms_norm(struct fixture *f, struct shape s, int variant) {
-    int64_t size = s.T * s.D;
-    double *x = random_reals(f, size, 2), *gain = random_reals(f, s.D, 2);
-    double *dy = random_reals(f, size, 1), *dx = random_reals(f, size, 1);
-    double *dgain = random_reals(f, s.D, 1), *y = zeros(size), *scale = zeros(s.T);
-    struct tensor xt = place(f, DTYPE_F32, s.T, s.D, x);
-    struct tensor gt = place(f, variant ? DTYPE_BF16 : DTYPE_F32, 1, s.D, gain);
-    struct tensor dyt = place(f, DTYPE_F32, s.T, s.D, dy), yt = blank(f, DTYPE_F32, s.T, s.D);
-    struct tensor dgt = place(f, DTYPE_F32, 1, s.D, dgain), st = room(f, 1, s.T);
-    struct tensor dxt = blank(f, DTYPE_F32, s.T, s.D);
-    if (variant)
-        dxt = place(f, DTYPE_F32, s.T, s.D, dx);
-    else
-        memset(dx, 0, (size_t)size * sizeof *dx);
-    double epsilon = (double)1e-5f;
-    reference_rms_norm(y, scale, x, gain, s.T, s.D, epsilon);
-    reference_rms_norm_backward(dx, dgain, dy, x, gain, scale, s.T, s.D);
-    rms_norm_forward(f->device, yt, st, xt, gt, 1e-5f);
-    rms_norm_backward(f->device, dxt, dgt, dyt, xt, gt, st, variant);
-    expect_success(f);
-    expect_near(f, "y", yt, y, 1e-6);
-    expect_near(f, "scale", st, scale, 1e-6);
-    /* One column: the two parts of dx cancel but for epsilon. */
-    expect_near(f, "dx", dxt, dx, s.D == 1 ? 1e-1 : 2e-6);
-    expect_near(f, "dgain", dgt, dgain, 2e-6);
-    expect_untouched_around("y", yt);
-    expect_untouched_around("dx", dxt);
-    free(x), free(gain), free(dy), free(dx), free(dgain), free(y), free(scale);
-}
-
-static void rms_norms(struct fixture *f) {
-    for_shapes(f, check_rms_norm);
-}
-
-static void the_rms_norm_and_its_gradients_equal_the_reference(void **state) {
-    (void)state;
-    on_every_device(rms_norms);
 }
 
 static void check_swiglu(struct fixture *f, struct shape s, int variant) {
@@ -88,6 +50,74 @@ static void swiglus(struct fixture *f) {
 static void swiglu_and_its_gradient_equal_the_reference(void **state) {
     (void)state;
     on_every_device(swiglus);
+}
+
+/* variant 1: the exact form; inputs where Φ is next to nothing, and up to 200 where it is. */
+static void check_gelu(struct fixture *f, struct shape s, int variant) {
+    int64_t size = s.T * s.D;
+    enum gelu_form form = variant ? GELU_EXACT : GELU_TANH;
+    double *x = random_reals(f, size, 5), *dy = random_reals(f, size, 1);
+    double *y = zeros(size), *dx = zeros(size);
+    for (int64_t i = 0; i < size; i += 7)
+        x[i] *= 40;
+    struct tensor xt = place(f, DTYPE_F32, s.T, s.D, x), yt = blank(f, DTYPE_F32, s.T, s.D);
+    struct tensor dyt = place(f, DTYPE_F32, s.T, s.D, dy), dxt = blank(f, DTYPE_F32, s.T, s.D);
+    for (int64_t i = 0; i < size; i++) {
+        y[i] = reference_gelu(x[i], variant);
+        dx[i] = dy[i] * reference_gelu_slope(x[i], variant);
+    }
+    gelu_forward(f->device, yt, xt, form);
+    gelu_backward(f->device, dxt, dyt, xt, form);
+    expect_success(f);
+    if (size > 1) { /* the only one is far below zero or far above */
+        expect_near(f, "y", yt, y, 2e-7);
+        expect_near(f, "dx", dxt, dx, 1e-6);
+    }
+    expect_untouched_around("y", yt);
+    expect_untouched_around("dx", dxt);
+    gelu_backward(f->device, dyt, dyt, xt, form);
+    assert_int_equal(bits_of(dyt), bits_of(dxt));
+    free(x), free(dy), free(y), free(dx);
+}
+
+static void gelus(struct fixture *f) {
+    for_shapes(f, check_gelu);
+}
+
+static void gelu_and_its_gradient_equal_the_reference(void **state) {
+    (void)state;
+    on_every_device(gelus);
+}
+
+/* Units in the last place, of the result where it is not small and of 1/16 of x where it is. */
+static double ulps(double got, double want, double x) {
+    int exponent;
+    frexp(fmax(fabs(want), fabs(x) / 16), &exponent);
+    return fabs(got - want) / ldexp(1, exponent - 24);
+}
+
+static void walk(struct fixture *f) {
+    enum { N = 20001 };
+    clear(f);
+    double *x = zeros(N);
+    for (int i = 0; i < N; i++)
+        x[i] = (i - N / 2) * 1e-3;
+    struct tensor xt = place(f, DTYPE_F32, 1, N, x), y = room(f, 1, N);
+    for (int exact = 0; exact < 2; exact++) {
+        gelu_forward(f->device, y, xt, exact ? GELU_EXACT : GELU_TANH);
+        expect_success(f);
+        for (int i = 0; i < N; i++) {
+            double want = reference_gelu(x[i], exact), got = (double)((const float *)y.data)[i];
+            if (!(ulps(got, want, x[i]) <= 8))
+                fail_msg("%s: gelu(%g) is %.9g, not %.9g", f->isa, x[i], got, want);
+        }
+    }
+    free(x);
+}
+
+static void gelu_is_right_to_a_few_units_in_the_last_place(void **state) {
+    (void)state;
+    on_every_device(walk);
 }
 
 /* Three heads of D/2·2 columns; variant 1 leaves the last columns of a head alone. */
@@ -177,6 +207,53 @@ static void gathered_rows_scatter_back_between_zeros(void **state) {
     fixture_close(&f);
 }
 
+/* Sequences of 0, 1, 2, … rows and what is left; variant 1 makes rows of length 1 of their means.
+ */
+static void check_means(struct fixture *f, struct shape s, int variant) {
+    int32_t offsets[64] = {0};
+    int64_t count = 0, longest = 0;
+    while (offsets[count] < s.T) {
+        int64_t rows = count < 30 ? count : s.T;
+        rows = rows < s.T - offsets[count] ? rows : s.T - offsets[count];
+        longest = rows > longest ? rows : longest;
+        offsets[count + 1] = offsets[count] + (int32_t)rows;
+        count++;
+    }
+    double *x = random_reals(f, s.T * s.D, 1), *y = zeros(count * s.D);
+    struct tensor xt = place(f, DTYPE_F32, s.T, s.D, x), yt = blank(f, DTYPE_F32, count, s.D);
+    struct sequences sequences = {place_ids(f, count + 1, offsets), count, longest};
+    for (int64_t i = 0; i < count; i++) {
+        double length = 0;
+        for (int64_t d = 0; d < s.D; d++) {
+            for (int64_t t = offsets[i]; t < offsets[i + 1]; t++)
+                y[i * s.D + d] += x[t * s.D + d] / (offsets[i + 1] - offsets[i]);
+            length += y[i * s.D + d] * y[i * s.D + d];
+        }
+        for (int64_t d = 0; variant && length > 0 && d < s.D; d++)
+            y[i * s.D + d] /= sqrt(length);
+    }
+    mean_rows(f->device, yt, xt, sequences);
+    if (variant)
+        normalize_rows(f->device, yt);
+    expect_success(f);
+    expect_near(f, "means", yt, y, 1e-6);
+    expect_untouched_around("means", yt);
+    add_rows(f->device, yt, yt);
+    for (int64_t i = 0; i < count * s.D; i++)
+        y[i] *= 2;
+    expect_near(f, "twice the means", yt, y, 1e-6);
+    free(x), free(y);
+}
+
+static void means(struct fixture *f) {
+    for_shapes(f, check_means);
+}
+
+static void means_of_sequences_equal_the_reference(void **state) {
+    (void)state;
+    on_every_device(means);
+}
+
 static void ids_out_of_range_are_named_with_their_place(void **state) {
     (void)state;
     struct fixture f;
@@ -197,8 +274,17 @@ static void ids_out_of_range_are_named_with_their_place(void **state) {
     rotary(f.device, y, ids, table, table, 3, false);
     expect_failure(&f, "rotary: x has 4 columns for 3 heads and tables of 1 angles; heads must "
                        "divide the columns, and a head hold two of each angle");
-    rms_norm_forward(f.device, y, room(&f, 1, 3), y, room(&f, 1, 5), 0);
-    expect_failure(&f, "rms_norm_forward: gain is [1,5]; it must be [1,4]");
+    gelu_forward(f.device, y, y, (enum gelu_form)7);
+    expect_failure(&f, "gelu_forward: form 7 is neither GELU_EXACT nor GELU_TANH");
+    gelu_backward(f.device, y, y, tensor_rows(y, 0, 2), GELU_TANH);
+    expect_failure(&f, "gelu_backward: dy is [3,4]; it must be [2,4]");
+    add_rows(f.device, y, w);
+    expect_failure(&f, "add_rows: y is [3,4]; it must be [10,4]");
+    mean_rows(f.device, y, w, (struct sequences){ids, 2, 4});
+    expect_failure(&f, "mean_rows: y is [3,4]; it must be [2,4]");
+    mean_rows(f.device, tensor_rows(y, 0, 2), w, (struct sequences){ids, 2, 4});
+    expect_failure(&f, "mean_rows: offsets must rise from 0 to the 10 rows, each sequence having "
+                       "at most 4");
     swiglu_forward(f.device, y, room(&f, 3, 4));
     expect_failure(&f, "swiglu_forward: gate_up is [3,4]; it must be [3,8]");
     fixture_close(&f);
@@ -206,10 +292,12 @@ static void ids_out_of_range_are_named_with_their_place(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_rms_norm_and_its_gradients_equal_the_reference),
         cmocka_unit_test(swiglu_and_its_gradient_equal_the_reference),
+        cmocka_unit_test(gelu_and_its_gradient_equal_the_reference),
+        cmocka_unit_test(gelu_is_right_to_a_few_units_in_the_last_place),
         cmocka_unit_test(rotation_equals_the_reference_and_turns_back),
         cmocka_unit_test(embedding_and_its_gradient_equal_the_reference),
+        cmocka_unit_test(means_of_sequences_equal_the_reference),
         cmocka_unit_test(gathered_rows_scatter_back_between_zeros),
         cmocka_unit_test(ids_out_of_range_are_named_with_their_place),
     };

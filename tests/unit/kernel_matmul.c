@@ -19,30 +19,32 @@ static bool large(struct shape s) {
     return s.T * s.N * s.K > 4000000;
 }
 
-static void forward(struct fixture *f, struct shape s, enum dtype type, int addend) {
+/* addend: none, another tensor, y itself. bias: none, f32, bf16. */
+static void forward(struct fixture *f, struct shape s, enum dtype type, int addend, int bias) {
     clear(f);
     double *x = random_reals(f, s.T * s.K, 1), *w = random_reals(f, s.N * s.K, 1);
-    double *a = random_reals(f, s.T * s.N, 3), *want = zeros(s.T * s.N);
+    double *a = random_reals(f, s.T * s.N, 3), *b = random_reals(f, s.N, 3);
+    double *want = zeros(s.T * s.N);
     struct tensor xt = place(f, DTYPE_F32, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
+    struct tensor bt = place(f, bias == 2 ? DTYPE_BF16 : DTYPE_F32, 1, s.N, b);
     struct tensor at = place(f, DTYPE_F32, s.T, s.N, a), y = blank(f, DTYPE_F32, s.T, s.N);
-    if (addend > 0)
-        memcpy(want, a, (size_t)(s.T * s.N) * sizeof *want);
+    for (int64_t i = 0; i < s.T * s.N; i++)
+        want[i] = (addend > 0 ? a[i] : 0) + (bias > 0 ? b[i % s.N] : 0);
     reference_matmul(want, x, w, s.T, s.N, s.K);
+    if (bias == 0)
+        bt = none;
     if (addend == 2)
         y = at;
-    matmul_forward(f->device, y, xt, wt, addend == 0 ? none : addend == 1 ? at : y);
+    matmul_forward(f->device, y, xt, wt, bt, addend == 0 ? none : addend == 1 ? at : y);
     expect_success(f);
     expect_near(f, "y", y, want, 1e-6);
     expect_untouched_around("y", y);
     if (addend < 2) {
         uint64_t before = bits_of(y);
-        matmul_forward(f->device, y, xt, wt, addend == 0 ? none : at);
+        matmul_forward(f->device, y, xt, wt, bt, addend == 0 ? none : at);
         assert_int_equal(bits_of(y), before);
     }
-    free(x);
-    free(w);
-    free(a);
-    free(want);
+    free(x), free(w), free(a), free(b), free(want);
 }
 
 static void forward_everywhere(struct fixture *f) {
@@ -50,13 +52,13 @@ static void forward_everywhere(struct fixture *f) {
         for (int addend = 0; addend < 3; addend++) {
             if (large(shapes[i]) && addend != 1)
                 continue;
-            forward(f, shapes[i], DTYPE_F32, addend);
+            forward(f, shapes[i], DTYPE_F32, addend, (addend + i) % 3);
             if (!large(shapes[i]))
-                forward(f, shapes[i], DTYPE_BF16, addend);
+                forward(f, shapes[i], DTYPE_BF16, addend, (addend + i + 1) % 3);
         }
 }
 
-static void a_product_equals_the_reference_with_and_without_addend(void **state) {
+static void a_product_equals_the_reference_with_and_without_bias_and_addend(void **state) {
     (void)state;
     on_every_device(forward_everywhere);
 }
@@ -104,20 +106,42 @@ static void the_gradients_of_a_product_equal_the_reference(void **state) {
     on_every_device(backward_everywhere);
 }
 
+static void check_bias_gradient(struct fixture *f) {
+    for (int i = 0; i < SHAPES; i++) {
+        clear(f);
+        struct shape s = shapes[i];
+        double *dy = random_reals(f, s.T * s.N, 1), *dbias = random_reals(f, s.N, 1);
+        struct tensor to = place(f, DTYPE_F32, 1, s.N, dbias);
+        struct tensor from = place(f, DTYPE_F32, s.T, s.N, dy);
+        for (int64_t at = 0; at < s.T * s.N; at++)
+            dbias[at % s.N] += dy[at];
+        bias_backward(f->device, to, from);
+        expect_success(f);
+        expect_near(f, "dbias", to, dbias, 3e-6);
+        expect_untouched_around("dbias", to);
+        free(dy), free(dbias);
+    }
+}
+
+static void the_gradient_of_a_bias_is_the_sum_over_rows(void **state) {
+    (void)state;
+    on_every_device(check_bias_gradient);
+}
+
 static void empty_products_leave_the_addend_or_zero(void **state) {
     (void)state;
     struct fixture f;
     fixture_open(&f, NULL, 2);
     struct tensor x = room(&f, 3, 0), w = room(&f, 4, 0), y = room(&f, 3, 4);
-    matmul_forward(f.device, y, x, w, none);
+    matmul_forward(f.device, y, x, w, none, none);
     expect_near(&f, "y", y, (double[12]){0}, 0);
     ((float *)y.data)[5] = 7;
-    matmul_forward(f.device, y, x, w, y);
+    matmul_forward(f.device, y, x, w, none, y);
     expect_near(&f, "y", y, (double[12]){[5] = 7}, 0);
     struct tensor dx = room(&f, 3, 4), dy = room(&f, 3, 0), wide = room(&f, 0, 4);
     matmul_backward_input(f.device, dx, dy, wide, false);
     expect_near(&f, "dx", dx, (double[12]){0}, 0);
-    matmul_forward(f.device, room(&f, 0, 4), room(&f, 0, 6), room(&f, 4, 6), none);
+    matmul_forward(f.device, room(&f, 0, 4), room(&f, 0, 6), room(&f, 4, 6), none, none);
     struct tensor dw = room(&f, 4, 6);
     device_zero(f.device, dw);
     matmul_backward_weight(f.device, dw, room(&f, 0, 4), room(&f, 0, 6));
@@ -131,12 +155,16 @@ static void operands_that_do_not_fit_are_named_with_their_shapes(void **state) {
     struct fixture f;
     fixture_open(&f, NULL, 1);
     struct tensor x = room(&f, 18, 128), w = room(&f, 384, 64), y = room(&f, 18, 384);
-    matmul_forward(f.device, y, x, w, none);
+    matmul_forward(f.device, y, x, w, none, none);
     expect_failure(&f, "matmul_forward: x is [18,128] but w is [384,64]; their columns must agree");
     w = room(&f, 384, 128);
-    matmul_forward(f.device, tensor_columns(y, 0, 383), x, w, none);
+    matmul_forward(f.device, tensor_columns(y, 0, 383), x, w, none, none);
     expect_failure(&f, "matmul_forward: y is [18,383]; it must be [18,384]");
-    matmul_forward(f.device, y, x, w, tensor_rows(y, 0, 17));
+    matmul_forward(f.device, y, x, w, room(&f, 1, 383), none);
+    expect_failure(&f, "matmul_forward: bias is [1,383]; it must be [1,384]");
+    bias_backward(f.device, room(&f, 1, 385), y);
+    expect_failure(&f, "bias_backward: dbias is [1,385]; it must be [1,384]");
+    matmul_forward(f.device, y, x, w, none, tensor_rows(y, 0, 17));
     expect_failure(&f, "matmul_forward: addend is [17,384]; it must be [18,384]");
     matmul_backward_input(f.device, x, x, w, false);
     expect_failure(&f, "matmul_backward_input: dy is [18,128] but w is [384,128]; the columns of "
@@ -145,17 +173,18 @@ static void operands_that_do_not_fit_are_named_with_their_shapes(void **state) {
     expect_failure(
         &f, "matmul_backward_weight: dy is [18,384] but x is [3,128]; their rows must agree");
     y.type = DTYPE_BF16;
-    matmul_forward(f.device, y, x, w, none);
+    matmul_forward(f.device, y, x, w, none, none);
     expect_failure(&f, "matmul_forward: y is bf16; it must be f32");
-    matmul_forward(f.device, none, x, w, none);
+    matmul_forward(f.device, none, x, w, none, none);
     expect_failure(&f, "matmul_forward: y has no memory; cut it from an open arena");
     fixture_close(&f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_product_equals_the_reference_with_and_without_addend),
+        cmocka_unit_test(a_product_equals_the_reference_with_and_without_bias_and_addend),
         cmocka_unit_test(the_gradients_of_a_product_equal_the_reference),
+        cmocka_unit_test(the_gradient_of_a_bias_is_the_sum_over_rows),
         cmocka_unit_test(empty_products_leave_the_addend_or_zero),
         cmocka_unit_test(operands_that_do_not_fit_are_named_with_their_shapes),
     };

@@ -83,6 +83,45 @@ static void the_rms_norm_has_its_slope(void **state) {
     expect_gradient("dgain", rms_norm_scalar, &in, in.w, dgain, K);
 }
 
+/* Gain in w, bias in more. */
+static double layer_norm_scalar(void *context) {
+    struct inputs *in = context;
+    reference_layer_norm(in->y, in->extra, in->extra + T, in->x, in->w, in->more, T, K, 1e-3);
+    return weighted(in, T * K);
+}
+
+static void the_layer_norm_has_its_slope(void **state) {
+    struct inputs in;
+    fill(&in, *state);
+    layer_norm_scalar(&in);
+    double dx[T * K] = {0}, dgain[K] = {0}, dbias[K] = {0};
+    reference_layer_norm_backward(dx, dgain, dbias, in.dy, in.x, in.w, in.extra, in.extra + T, T,
+                                  K);
+    expect_gradient("dx", layer_norm_scalar, &in, in.x, dx, T * K);
+    expect_gradient("dgain", layer_norm_scalar, &in, in.w, dgain, K);
+    expect_gradient("dbias", layer_norm_scalar, &in, in.more, dbias, K);
+}
+
+/* The first id chooses the form. */
+static double gelu_scalar(void *context) {
+    struct inputs *in = context;
+    for (int i = 0; i < T; i++)
+        in->y[i] = reference_gelu(in->x[i], in->ids[0]);
+    return weighted(in, T);
+}
+
+static void gelu_has_its_slope(void **state) {
+    for (int exact = 0; exact < 2; exact++) {
+        struct inputs in;
+        fill(&in, *state);
+        in.ids[0] = exact;
+        double dx[T];
+        for (int i = 0; i < T; i++)
+            dx[i] = in.dy[i] * reference_gelu_slope(in.x[i], exact);
+        expect_gradient("dx", gelu_scalar, &in, in.x, dx, T);
+    }
+}
+
 /* Tables of angles in w and more, two heads of six columns of which four turn. */
 static double rotary_scalar(void *context) {
     struct inputs *in = context;
@@ -130,7 +169,8 @@ static double attention_scalar(void *context) {
 
 static void attention_has_its_slope(void **state) {
     static const int32_t offsets[] = {0, 2, 2, T};
-    for (int causal = 0; causal < 2; causal++) {
+    /* all rows, causal, causal with a window */
+    for (int kind = 0; kind < 3; kind++) {
         struct inputs in;
         fill(&in, *state);
         in.attention = (struct reference_attention){.offsets = offsets,
@@ -139,7 +179,8 @@ static void attention_has_its_slope(void **state) {
                                                     .G = 2,
                                                     .C = 3,
                                                     .scale = 0.6,
-                                                    .causal = causal};
+                                                    .causal = kind > 0,
+                                                    .window = kind == 2 ? 3 : 0};
         double dq[T * 12] = {0}, dk[T * 6] = {0}, dv[T * 6] = {0};
         reference_attention_backward(dq, dk, dv, in.dy, in.x, in.w, in.more, &in.attention);
         expect_gradient("dq", attention_scalar, &in, in.x, dq, T * 12);
@@ -169,6 +210,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(the_matrix_product_has_its_slope, &fixture),
         cmocka_unit_test_prestate(the_rms_norm_has_its_slope, &fixture),
+        cmocka_unit_test_prestate(the_layer_norm_has_its_slope, &fixture),
+        cmocka_unit_test_prestate(gelu_has_its_slope, &fixture),
         cmocka_unit_test_prestate(the_rotation_turned_back_is_its_slope, &fixture),
         cmocka_unit_test_prestate(swiglu_has_its_slope, &fixture),
         cmocka_unit_test_prestate(attention_has_its_slope, &fixture),

@@ -164,7 +164,7 @@ static void logits_of_every_row_equal_those_of_transformers(void **state) {
         golden_open(&golden, kinds[k], &adamw);
         transformer_forward(&golden.transformer, &golden.pass, &golden.all_rows, NULL);
         matmul_forward(golden.device, golden.logits, golden.pass.output,
-                       model_output(&golden.model)->value, (struct tensor){0});
+                       model_output(&golden.model)->value, (struct tensor){0}, (struct tensor){0});
         size_t count = (size_t)(golden.T * golden.model.config.vocabulary);
         float *logits = allocate(count, sizeof *logits), *wanted = copy_of(&golden, "logits");
         device_download(golden.device, logits, golden.logits);

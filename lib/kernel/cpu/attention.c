@@ -1,35 +1,20 @@
 /*
- * Attention over packed sequences and over the paged cache: which thread does which head of which
- * sequence. The arithmetic is in isa_attention.c.
+ * Attention over packed sequences: which thread does which head of which sequence. The arithmetic
+ * is in isa_attention.c.
  */
-#include <math.h>
 #include <omp.h>
-#include <string.h>
 
 #include "kernel/cpu/cpu.h"
 
 enum { QUERY_RUN = 256 }; /* queries that one thread takes at a time; a multiple of the block */
 
-/* Offsets that begin at 0, rise to T and hold no sequence longer than said. */
-static bool offsets_hold(struct device *device, const char *operation, struct sequences sequences,
-                         int64_t tokens) {
-    const int32_t *offsets = sequences.offsets.data;
-    bool right = offsets[0] == 0 && offsets[sequences.count] == tokens;
-    for (int64_t s = 0; right && s < sequences.count; s++)
-        right = offsets[s] <= offsets[s + 1] &&
-                (int64_t)offsets[s + 1] - offsets[s] <= sequences.longest;
-    if (!right)
-        device_fail(device,
-                    "%s: offsets must rise from 0 to the %lld rows, each sequence having at most "
-                    "%lld",
-                    operation, (long long)tokens, (long long)sequences.longest);
-    return right;
-}
-
 /* Work of scores, exponentials and weighted values, as if every sequence were the longest. */
 static int64_t attention_work(struct sequences sequences, int64_t tokens,
                               struct attention_shape shape) {
-    return 8 * tokens * sequences.longest * shape.heads * shape.head_size;
+    int64_t seen = sequences.longest;
+    if (shape.window > 0 && shape.window < seen)
+        seen = shape.window;
+    return 8 * tokens * seen * shape.heads * shape.head_size;
 }
 
 static size_t thread_scratch(const struct cpu_device *cpu, struct sequences sequences,
@@ -60,6 +45,7 @@ static struct attention_head head_at(struct tensor out, struct tensor log_sum, s
         .head_size = shape.head_size,
         .scale = shape.scale,
         .causal = shape.causal,
+        .window = shape.window,
     };
 }
 
@@ -67,7 +53,7 @@ static struct attention_head head_at(struct tensor out, struct tensor log_sum, s
 void cpu_attention_forward(struct device *device, struct tensor out, struct tensor log_sum,
                            struct tensor q, struct tensor k, struct tensor v,
                            struct sequences sequences, struct attention_shape shape) {
-    if (!offsets_hold(device, "attention_forward", sequences, q.rows))
+    if (!cpu_offsets_hold(device, "attention_forward", sequences, q.rows))
         return;
     struct cpu_device *cpu = cpu_of(device);
     int team = cpu_team(device, attention_work(sequences, q.rows, shape));
@@ -95,7 +81,7 @@ void cpu_attention_backward(struct device *device, struct tensor dq, struct tens
                             struct tensor log_sum, struct tensor q, struct tensor k,
                             struct tensor v, struct sequences sequences,
                             struct attention_shape shape) {
-    if (!offsets_hold(device, "attention_backward", sequences, q.rows))
+    if (!cpu_offsets_hold(device, "attention_backward", sequences, q.rows))
         return;
     struct cpu_device *cpu = cpu_of(device);
     int team = cpu_team(device, 2 * attention_work(sequences, q.rows, shape));
@@ -125,88 +111,5 @@ void cpu_attention_backward(struct device *device, struct tensor dq, struct tens
         if (gradient.head.rows > 0)
             cpu->kernels->attention->backward(&gradient,
                                               scratch + size * (size_t)omp_get_thread_num());
-    }
-}
-
-/* ---- decoding ---- */
-
-/* Lengths within the pages, and pages within the cache, as far as lengths use them. */
-static bool pages_hold(struct device *device, struct tensor pages, struct tensor lengths,
-                       int64_t page_size, int64_t page_count) {
-    for (int64_t b = 0; b < lengths.columns; b++) {
-        int64_t length = i32_row(lengths, 0)[b];
-        if (length < 1 || length > pages.columns * page_size) {
-            device_fail(device,
-                        "attention_decode: sequence %lld has length %lld; it must lie in 1 ... "
-                        "%lld",
-                        (long long)b, (long long)length, (long long)(pages.columns * page_size));
-            return false;
-        }
-        struct tensor used =
-            tensor_columns(tensor_rows(pages, b, 1), 0, (length + page_size - 1) / page_size);
-        if (!cpu_ids_below(device, "attention_decode", "pages", used, page_count))
-            return false;
-    }
-    return true;
-}
-
-/* What one query head of one sequence reads. */
-struct decoding {
-    const float *q;
-    float *out;
-    const int32_t *pages;
-    int64_t length, page_size, kv_column;
-};
-
-static void decode_head(const struct cpu_kernels *kernels, const struct decoding *d,
-                        struct tensor keys, struct tensor values, struct attention_shape shape,
-                        float *scores) {
-    int64_t size = shape.head_size;
-    for (int64_t at = 0; at < d->length; at += d->page_size) {
-        int64_t rest = d->length - at, count = rest < d->page_size ? rest : d->page_size;
-        const float *k = f32_row(keys, d->pages[at / d->page_size] * d->page_size) + d->kv_column;
-        kernels->attention->scores(scores + at, d->q, k, keys.stride, count, size, shape.scale);
-    }
-    float most = kernels->rows->maximum(scores, d->length);
-    float total = kernels->rows->exponential(scores, scores, most, d->length);
-    memset(d->out, 0, (size_t)size * sizeof(float));
-    for (int64_t at = 0; at < d->length; at += d->page_size) {
-        int64_t rest = d->length - at, count = rest < d->page_size ? rest : d->page_size;
-        const float *v = f32_row(values, d->pages[at / d->page_size] * d->page_size) + d->kv_column;
-        kernels->attention->weigh(d->out, scores + at, v, values.stride, count, size);
-    }
-    kernels->rows->scale(d->out, 1.0f / total, size);
-}
-
-void cpu_attention_decode(struct device *device, struct tensor out, struct tensor q,
-                          struct tensor keys, struct tensor values, struct tensor pages,
-                          struct tensor lengths, int64_t page_size, struct attention_shape shape) {
-    if (!pages_hold(device, pages, lengths, page_size, keys.rows / page_size))
-        return;
-    const struct cpu_kernels *kernels = cpu_of(device)->kernels;
-    int64_t longest = 0, total = 0;
-    for (int64_t b = 0; b < q.rows; b++) {
-        int64_t length = i32_row(lengths, 0)[b];
-        total += length;
-        longest = length > longest ? length : longest;
-    }
-    int team = cpu_team(device, 16 * total * shape.heads * shape.head_size);
-    size_t size = ((size_t)longest + 15) / 16 * 16;
-    float *scratch = cpu_scratch(device, SCRATCH_WORK, size * (size_t)team);
-    if (scratch == NULL)
-        return;
-#pragma omp parallel for num_threads(team) schedule(dynamic, 4) if (team > 1)
-    for (int64_t task = 0; task < q.rows * shape.heads; task++) {
-        int64_t b = task / shape.heads, head = task % shape.heads;
-        struct decoding decoding = {
-            .q = f32_row(q, b) + head * shape.head_size,
-            .out = f32_row(out, b) + head * shape.head_size,
-            .pages = i32_row(pages, b),
-            .length = i32_row(lengths, 0)[b],
-            .page_size = page_size,
-            .kv_column = head * shape.kv_heads / shape.heads * shape.head_size,
-        };
-        decode_head(kernels, &decoding, keys, values, shape,
-                    scratch + size * (size_t)omp_get_thread_num());
     }
 }

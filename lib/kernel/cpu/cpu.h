@@ -11,8 +11,8 @@
 #include "kernel/cpu/isa.h"
 #include "kernel/device.h"
 
-/* Scratch memory: one piece for what an operation needs itself, one for logits beside it. */
-enum scratch_use { SCRATCH_WORK, SCRATCH_LOGITS, SCRATCH_USES };
+/* Scratch memory: what an operation needs itself, widened vectors beside it, logits beside both. */
+enum scratch_use { SCRATCH_WORK, SCRATCH_VECTORS, SCRATCH_LOGITS, SCRATCH_USES };
 
 struct cpu_device {
     struct device device;
@@ -54,17 +54,21 @@ static inline int32_t *i32_row(struct tensor tensor, int64_t row) {
 struct tensor cpu_flat(struct tensor tensor);
 /* A [1,n] weight as f32: itself, or widened into `room`. */
 const float *cpu_gain(const struct cpu_device *cpu, struct tensor gain, float *room);
+/* Offsets that begin at 0, rise to `rows` and hold no sequence longer than said; or it fails. */
+bool cpu_offsets_hold(struct device *device, const char *operation, struct sequences sequences,
+                      int64_t rows);
 /* All ids in [0, limit), or the device fails naming the operation. */
 bool cpu_ids_below(struct device *device, const char *operation, const char *name,
                    struct tensor ids, int64_t limit);
 
 /* The operations, by file. */
 void cpu_matmul_forward(struct device *, struct tensor y, struct tensor x, struct tensor w,
-                        struct tensor addend);
+                        struct tensor bias, struct tensor addend);
 void cpu_matmul_backward_input(struct device *, struct tensor dx, struct tensor dy, struct tensor w,
                                bool accumulate);
 void cpu_matmul_backward_weight(struct device *, struct tensor dw, struct tensor dy,
                                 struct tensor x);
+void cpu_bias_backward(struct device *, struct tensor dbias, struct tensor dy);
 
 void cpu_upload(struct device *, struct tensor to, const void *from);
 void cpu_download(struct device *, void *to, struct tensor from);
@@ -83,11 +87,31 @@ void cpu_rms_norm_forward(struct device *, struct tensor y, struct tensor scale,
 void cpu_rms_norm_backward(struct device *, struct tensor dx, struct tensor dgain, struct tensor dy,
                            struct tensor x, struct tensor gain, struct tensor scale,
                            bool accumulate);
+void cpu_layer_norm_forward(struct device *, struct tensor y, struct tensor mean,
+                            struct tensor scale, struct tensor x, struct tensor gain,
+                            struct tensor bias, float epsilon);
+void cpu_layer_norm_backward(struct device *, struct tensor dx, struct tensor dgain,
+                             struct tensor dbias, struct tensor dy, struct tensor x,
+                             struct tensor gain, struct tensor mean, struct tensor scale,
+                             bool accumulate);
+void cpu_head_norm_forward(struct device *, struct tensor y, struct tensor scale, struct tensor x,
+                           struct tensor gain, int64_t heads, float epsilon);
+void cpu_head_norm_backward(struct device *, struct tensor dx, struct tensor dgain,
+                            struct tensor dy, struct tensor x, struct tensor gain,
+                            struct tensor scale, int64_t heads);
+
 void cpu_rotary(struct device *, struct tensor x, struct tensor positions, struct tensor cosine,
                 struct tensor sine, int64_t heads, bool inverse);
 void cpu_swiglu_forward(struct device *, struct tensor y, struct tensor gate_up);
 void cpu_swiglu_backward(struct device *, struct tensor dgate_up, struct tensor dy,
                          struct tensor gate_up);
+void cpu_gelu_forward(struct device *, struct tensor y, struct tensor x, enum gelu_form form);
+void cpu_gelu_backward(struct device *, struct tensor dx, struct tensor dy, struct tensor x,
+                       enum gelu_form form);
+
+void cpu_add_rows(struct device *, struct tensor y, struct tensor x);
+void cpu_mean_rows(struct device *, struct tensor y, struct tensor x, struct sequences sequences);
+void cpu_normalize_rows(struct device *, struct tensor x);
 
 void cpu_attention_forward(struct device *, struct tensor out, struct tensor log_sum,
                            struct tensor q, struct tensor k, struct tensor v,
@@ -96,9 +120,10 @@ void cpu_attention_backward(struct device *, struct tensor dq, struct tensor dk,
                             struct tensor dout, struct tensor out, struct tensor log_sum,
                             struct tensor q, struct tensor k, struct tensor v,
                             struct sequences sequences, struct attention_shape shape);
-void cpu_attention_decode(struct device *, struct tensor out, struct tensor q, struct tensor keys,
+void cpu_attention_cached(struct device *, struct tensor out, struct tensor q, struct tensor keys,
                           struct tensor values, struct tensor pages, struct tensor lengths,
-                          int64_t page_size, struct attention_shape shape);
+                          struct sequences sequences, int64_t page_size,
+                          struct attention_shape shape);
 
 void cpu_cross_entropy(struct device *, struct tensor log_probability, struct tensor dx,
                        struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,

@@ -24,13 +24,15 @@ enum {
 
 #define DECLARE_ISA(isa)                                                                           \
     extern const struct row_kernels row_kernels_##isa;                                             \
+    extern const struct norm_kernels norm_kernels_##isa;                                           \
+    extern const struct activation_kernels activation_kernels_##isa;                               \
     extern const struct product_kernels product_kernels_##isa;                                     \
     extern const struct attention_kernels attention_kernels_##isa;                                 \
     extern const struct optimizer_kernels optimizer_kernels_##isa;
 #define LIST_ISA(isa)                                                                              \
     {                                                                                              \
-#isa, &row_kernels_##isa, &product_kernels_##isa, &attention_kernels_##isa,                \
-            &optimizer_kernels_##isa                                                               \
+#isa, &row_kernels_##isa, &norm_kernels_##isa, &activation_kernels_##isa,                  \
+            &product_kernels_##isa, &attention_kernels_##isa, &optimizer_kernels_##isa             \
     }
 
 DECLARE_ISA(baseline)
@@ -195,15 +197,25 @@ static const struct device_operations cpu_operations = {
     .matmul_forward = cpu_matmul_forward,
     .matmul_backward_input = cpu_matmul_backward_input,
     .matmul_backward_weight = cpu_matmul_backward_weight,
+    .bias_backward = cpu_bias_backward,
     .embedding_forward = cpu_embedding_forward,
     .embedding_backward = cpu_embedding_backward,
     .rms_norm_forward = cpu_rms_norm_forward,
     .rms_norm_backward = cpu_rms_norm_backward,
+    .layer_norm_forward = cpu_layer_norm_forward,
+    .layer_norm_backward = cpu_layer_norm_backward,
+    .head_norm_forward = cpu_head_norm_forward,
+    .head_norm_backward = cpu_head_norm_backward,
     .rotary = cpu_rotary,
     .attention_forward = cpu_attention_forward,
     .attention_backward = cpu_attention_backward,
     .swiglu_forward = cpu_swiglu_forward,
     .swiglu_backward = cpu_swiglu_backward,
+    .gelu_forward = cpu_gelu_forward,
+    .gelu_backward = cpu_gelu_backward,
+    .add_rows = cpu_add_rows,
+    .mean_rows = cpu_mean_rows,
+    .normalize_rows = cpu_normalize_rows,
     .gather_rows = cpu_gather_rows,
     .scatter_rows = cpu_scatter_rows,
     .cross_entropy = cpu_cross_entropy,
@@ -212,7 +224,7 @@ static const struct device_operations cpu_operations = {
     .adamw_update = cpu_adamw_update,
     .lion_update = cpu_lion_update,
     .cache_append = cpu_cache_append,
-    .attention_decode = cpu_attention_decode,
+    .attention_cached = cpu_attention_cached,
     .choose_tokens = cpu_choose_tokens,
 };
 

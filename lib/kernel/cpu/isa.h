@@ -12,14 +12,6 @@
 
 /* Work on one row, or on a run of elements. */
 struct row_kernels {
-    /* y = x·r·gain; returns r. */
-    float (*rms_norm)(float *y, const float *x, const float *gain, int64_t n, float epsilon);
-    /* dx (+)= …, dgain += dy·x·r for one row whose r is given. */
-    void (*rms_norm_backward)(float *dx, float *dgain, const float *dy, const float *x,
-                              const float *gain, float r, int64_t n, bool accumulate);
-    void (*swiglu)(float *y, const float *gate, const float *up, int64_t n);
-    void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate,
-                            const float *up, int64_t n);
     /* Turns the pairs (a_i, b_i) by angles with these cosines and sines. */
     void (*rotate)(float *a, float *b, const float *cosine, const float *sine, int64_t n);
     float (*maximum)(const float *x, int64_t n);
@@ -31,25 +23,58 @@ struct row_kernels {
     void (*widen)(float *y, const uint16_t *x, int64_t n); /* bf16 to f32 */
 };
 
+/* One row each. */
+struct norm_kernels {
+    /* y = x·r·gain, where y may be x; returns r. */
+    float (*rms)(float *y, const float *x, const float *gain, int64_t n, float epsilon);
+    /* dx (+)= …, where dx may be dy; dgain += dy·x·r. */
+    void (*rms_backward)(float *dx, float *dgain, const float *dy, const float *x,
+                         const float *gain, float r, int64_t n, bool accumulate);
+    /* y = (x − m)·r·gain + bias (NULL: none); returns r and sets m. */
+    float (*layer)(float *y, float *m, const float *x, const float *gain, const float *bias,
+                   int64_t n, float epsilon);
+    /* dx (+)= …, dgain += dy·(x − m)·r, dbias (NULL: none) += dy. */
+    void (*layer_backward)(float *dx, float *dgain, float *dbias, const float *dy, const float *x,
+                           const float *gain, float m, float r, int64_t n, bool accumulate);
+};
+
+/* A run of elements; outputs may be inputs. */
+struct activation_kernels {
+    void (*swiglu)(float *y, const float *gate, const float *up, int64_t n);
+    void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate,
+                            const float *up, int64_t n);
+    void (*gelu)(float *y, const float *x, int64_t n); /* GELU_EXACT */
+    void (*gelu_backward)(float *dx, const float *dy, const float *x, int64_t n);
+    void (*gelu_tanh)(float *y, const float *x, int64_t n);
+    void (*gelu_tanh_backward)(float *dx, const float *dy, const float *x, int64_t n);
+};
+
 /* Products too small for a BLAS call to pay. */
 struct product_kernels {
-    /* y[T,N] = x[T,K]·wᵀ (+ addend); wide: w is f32, else bf16. addend NULL: none. */
+    /* y[T,N] = x[T,K]·wᵀ (+ bias) (+ addend); wide: w is f32, else bf16. NULL: none. */
     void (*narrow)(float *y, int64_t y_stride, const float *x, int64_t x_stride, const void *w,
-                   int64_t w_stride, bool wide, const float *addend, int64_t addend_stride,
-                   int64_t t, int64_t n, int64_t k);
+                   int64_t w_stride, bool wide, const float *bias, const float *addend,
+                   int64_t addend_stride, int64_t t, int64_t n, int64_t k);
     /* c[M,N] (+)= a[M,K]·b[K,N], element (i,p) of a at a[i·a_row + p·a_step]. */
     void (*multiply)(float *c, int64_t c_stride, const float *a, int64_t a_row, int64_t a_step,
                      const float *b, int64_t b_stride, int64_t m, int64_t n, int64_t k,
                      bool accumulate);
 };
 
-/* One query head of a run of rows: where its parts lie. Strides count elements. */
+/*
+ * One query head of a run of rows: where its parts lie. Strides count elements. Keys and values lie
+ * behind one another, or in pages of a cache.
+ */
 struct attention_head {
-    const float *q, *k, *v; /* first row of the sequence, first column of the head */
+    const float *q, *k, *v; /* first row of the sequence (of the cache), first column of the head */
     float *out;
     float *log_sum;
     int64_t q_stride, k_stride, v_stride, out_stride, log_sum_stride;
-    int64_t rows; /* of the sequence */
+    const int32_t *pages; /* NULL: none */
+    int64_t page_size;
+    int64_t rows;   /* of the sequence: queries */
+    int64_t before; /* places before the first query: in a cache */
+    int64_t window; /* places that a row sees at most, 0: all */
     int64_t head_size;
     float scale;
     bool causal;
@@ -70,12 +95,14 @@ struct attention_kernels {
     void (*forward)(const struct attention_head *head, int64_t first_row, int64_t row_count,
                     float *scratch);
     void (*backward)(const struct attention_gradient *gradient, float *scratch);
-    /* scores[i] = scale · q·k_i */
-    void (*scores)(float *scores, const float *q, const float *k, int64_t k_stride, int64_t count,
-                   int64_t head_size, float scale);
-    /* out += Σ_i p_i·v_i */
-    void (*weigh)(float *out, const float *p, const float *v, int64_t v_stride, int64_t count,
-                  int64_t head_size);
+    /*
+     * The first `rows` query heads (head_size columns apart) of one query row against places
+     * first … first + count − 1: out[rows, head_size] is the sum of values weighted by
+     * exp(score − maximum), not yet divided by their sum. scratch: rows × count floats, each row
+     * padded to whole vectors.
+     */
+    void (*decode)(const struct attention_head *head, int64_t rows, int64_t first, int64_t count,
+                   float *out, float *maxima, float *totals, float *scratch);
 };
 
 /* What AdamW and Lion need of a step, worked out once. */
@@ -102,6 +129,8 @@ struct optimizer_kernels {
 struct cpu_kernels {
     const char *name;
     const struct row_kernels *rows;
+    const struct norm_kernels *norms;
+    const struct activation_kernels *activations;
     const struct product_kernels *products;
     const struct attention_kernels *attention;
     const struct optimizer_kernels *optimizer;

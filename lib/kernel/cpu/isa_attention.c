@@ -23,9 +23,9 @@ static int64_t smaller(int64_t a, int64_t b) {
 }
 
 static size_t scratch_size(int64_t head_size, int64_t longest) {
-    size_t transposed = (size_t)head_size * BLOCK; /* of keys, of values */
+    size_t transposed = (size_t)head_size * BLOCK; /* keys, values; or keys and both gathered */
     size_t block = (size_t)BLOCK * BLOCK;          /* scores, gradients of scores */
-    return 2 * transposed + 2 * block + 2 * BLOCK + (size_t)longest;
+    return 3 * transposed + 2 * block + 2 * BLOCK + (size_t)longest;
 }
 
 INLINE quad load_quad(const float *from) {
@@ -74,13 +74,28 @@ static void transpose(float *to, const float *from, int64_t stride, int64_t coun
             to[c * width + i] = i < count ? factor * from[i * stride + c] : 0;
 }
 
-/* How many of `keys` keys from `first_key` row `row` sees. */
+/* The first block of keys that rows from `row` on see any of. */
+static int64_t first_block(const struct attention_head *head, int64_t row) {
+    int64_t first = head->before + row + 1 - head->window;
+    return head->window == 0 || first < 0 ? 0 : first / BLOCK * BLOCK;
+}
+
+/*
+ * How many of `keys` keys from `first_key` row `row` sees; scores of those that the window leaves
+ * behind become −∞.
+ */
 static int64_t visible(const struct attention_head *head, int64_t row, int64_t first_key,
-                       int64_t keys) {
+                       int64_t keys, float *scores) {
     if (!head->causal)
         return keys;
-    int64_t seen = row + 1 - first_key;
-    return seen < 0 ? 0 : smaller(seen, keys);
+    int64_t seen = head->before + row + 1 - first_key;
+    int64_t hidden = head->window > 0 ? seen - head->window : 0;
+    seen = smaller(seen, keys);
+    if (seen <= 0 || hidden >= seen)
+        return 0;
+    for (int64_t i = 0; i < hidden; i++)
+        scores[i] = -INFINITY;
+    return seen;
 }
 
 /* s = exp(s − shift) over the first `seen` of `width` places, 0 behind; returns the sum. */
@@ -114,22 +129,46 @@ INLINE float largest(const float *s, int64_t seen) {
     return largest_lane(most);
 }
 
+/* Where forward keeps what it needs for one block of queries. */
+struct forward_scratch {
+    float *transposed;      /* keys [C, width] */
+    float *keys, *values;   /* gathered from pages [BLOCK, C] */
+    float *scores;          /* [BLOCK, width] */
+    float *maxima, *totals; /* [BLOCK] */
+};
+
+/* A block of keys or values: where they lie, or gathered from their pages into `room`. */
+static const float *block_rows(const struct attention_head *head, const float *from, int64_t stride,
+                               int64_t first, int64_t count, float *room, int64_t *room_stride) {
+    *room_stride = stride;
+    if (head->pages == NULL)
+        return from + first * stride;
+    int64_t size = head->page_size;
+    *room_stride = head->head_size;
+    for (int64_t i = first; i < first + count; i++, room += head->head_size)
+        memcpy(room, from + (head->pages[i / size] * size + i % size) * stride,
+               (size_t)head->head_size * sizeof *room);
+    return room - count * head->head_size;
+}
+
 /* One block of keys against one block of queries: updates maxima, sums and the output rows. */
 static void forward_block(const struct attention_head *head, int64_t row, int64_t rows, int64_t key,
-                          int64_t keys, float *maxima, float *totals, float *transposed,
-                          float *scores) {
-    int64_t width = padded(keys), columns = head->head_size;
-    transpose(transposed, head->k + key * head->k_stride, head->k_stride, keys, width, columns,
-              head->scale);
-    product(scores, width, head->q + row * head->q_stride, head->q_stride, 1, transposed, width,
-            rows, width, columns, false);
+                          int64_t keys, bool first, const struct forward_scratch *scratch) {
+    int64_t width = padded(keys), columns = head->head_size, k_stride, v_stride;
+    const float *k = block_rows(head, head->k, head->k_stride, key, keys, scratch->keys, &k_stride);
+    const float *v =
+        block_rows(head, head->v, head->v_stride, key, keys, scratch->values, &v_stride);
+    float *maxima = scratch->maxima, *totals = scratch->totals;
+    transpose(scratch->transposed, k, k_stride, keys, width, columns, head->scale);
+    product(scratch->scores, width, head->q + row * head->q_stride, head->q_stride, 1,
+            scratch->transposed, width, rows, width, columns, false);
     float *out = head->out + row * head->out_stride;
     for (int64_t i = 0; i < rows; i++) {
-        int64_t seen = visible(head, row + i, key, keys);
-        float *s = scores + i * width;
+        float *s = scratch->scores + i * width;
+        int64_t seen = visible(head, row + i, key, keys, s);
         float most = largest(s, seen);
         most = most > maxima[i] ? most : maxima[i];
-        if (key > 0 && most > maxima[i]) {
+        if (!first && most > maxima[i]) {
             float shrink = expf(maxima[i] - most);
             totals[i] *= shrink;
             for (int64_t c = 0; c < columns; c++)
@@ -138,28 +177,34 @@ static void forward_block(const struct attention_head *head, int64_t row, int64_
         maxima[i] = most;
         totals[i] += softmax_row(s, seen, width, most);
     }
-    product(out, head->out_stride, scores, width, 1, head->v + key * head->v_stride, head->v_stride,
-            rows, columns, keys, key > 0);
+    product(out, head->out_stride, scratch->scores, width, 1, v, v_stride, rows, columns, keys,
+            !first);
 }
 
 static void forward_rows(const struct attention_head *head, int64_t row, int64_t rows,
-                         float *scratch) {
-    float *transposed = scratch, *scores = transposed + head->head_size * BLOCK;
-    float *maxima = scores + BLOCK * BLOCK, *totals = maxima + BLOCK;
+                         float *memory) {
+    struct forward_scratch scratch = {.transposed = memory};
+    scratch.keys = scratch.transposed + head->head_size * BLOCK;
+    scratch.values = scratch.keys + head->head_size * BLOCK;
+    scratch.scores = scratch.values + head->head_size * BLOCK;
+    scratch.maxima = scratch.scores + BLOCK * BLOCK;
+    scratch.totals = scratch.maxima + BLOCK;
     for (int64_t i = 0; i < rows; i++) {
-        maxima[i] = -INFINITY;
-        totals[i] = 0;
+        scratch.maxima[i] = -INFINITY;
+        scratch.totals[i] = 0;
     }
-    int64_t keys = head->causal ? row + rows : head->rows;
-    for (int64_t key = 0; key < keys; key += BLOCK)
-        forward_block(head, row, rows, key, smaller(BLOCK, keys - key), maxima, totals, transposed,
-                      scores);
+    int64_t keys = head->causal ? head->before + row + rows : head->rows;
+    int64_t first = first_block(head, row);
+    for (int64_t key = first; key < keys; key += BLOCK)
+        forward_block(head, row, rows, key, smaller(BLOCK, keys - key), key == first, &scratch);
     for (int64_t i = 0; i < rows; i++) {
         float *out = head->out + (row + i) * head->out_stride;
-        float share = 1.0f / totals[i];
+        float share = 1.0f / scratch.totals[i];
         for (int64_t c = 0; c < head->head_size; c++)
             out[c] *= share;
-        head->log_sum[(row + i) * head->log_sum_stride] = maxima[i] + logf(totals[i]);
+        if (head->log_sum != NULL)
+            head->log_sum[(row + i) * head->log_sum_stride] =
+                scratch.maxima[i] + logf(scratch.totals[i]);
     }
 }
 
@@ -189,7 +234,7 @@ static void score_gradients(const struct attention_head *head, const float *dout
             rows, width, columns, false);
     for (int64_t i = 0; i < rows; i++) {
         float *p = scratch->p + i * width, *ds = scratch->ds + i * width;
-        int64_t seen = visible(head, row + i, key, keys);
+        int64_t seen = visible(head, row + i, key, keys, p);
         softmax_row(p, seen, width, head->log_sum[(row + i) * head->log_sum_stride]);
         float delta = scratch->delta[row + i];
         for (int64_t j = 0; j < width; j += LANES)
@@ -206,16 +251,20 @@ static void backward_keys(const struct attention_gradient *gradient,
     float *dq = gradient->dq + member * columns;
     float *dk = gradient->dk + key * gradient->dk_stride;
     float *dv = gradient->dv + key * gradient->dv_stride;
-    for (int64_t row = head->causal ? key : 0; row < head->rows; row += BLOCK) {
+    int64_t start = head->causal ? key : 0, end = head->rows;
+    if (head->window > 0)
+        end = smaller(end, key + keys + head->window - 1);
+    for (int64_t row = start; row < end; row += BLOCK) {
         int64_t rows = smaller(BLOCK, head->rows - row);
-        bool first = member == 0 && row == (head->causal ? key : 0);
+        bool first = member == 0 && row == start;
         score_gradients(head, dout, gradient->dout_stride, row, rows, key, keys, scratch);
         product(dv, gradient->dv_stride, scratch->p, 1, width, dout + row * gradient->dout_stride,
                 gradient->dout_stride, keys, columns, rows, !first);
         product(dk, gradient->dk_stride, scratch->ds, 1, width, head->q + row * head->q_stride,
                 head->q_stride, keys, columns, rows, !first);
         product(dq + row * gradient->dq_stride, gradient->dq_stride, scratch->ds, width, 1,
-                head->k + key * head->k_stride, head->k_stride, rows, columns, keys, key > 0);
+                head->k + key * head->k_stride, head->k_stride, rows, columns, keys,
+                key > first_block(head, row));
     }
 }
 
@@ -261,24 +310,65 @@ static void backward(const struct attention_gradient *gradient, float *memory) {
 
 /* ---- decoding ---- */
 
+/* result[i] = scale · q·k_i, four keys at a time. */
 static void scores(float *result, const float *q, const float *k, int64_t k_stride, int64_t count,
                    int64_t head_size, float scale) {
-    int64_t i = 0;
-    for (; i < count; i++) {
-        const float *key = k + i * k_stride;
-        vector s = splat(0);
-        int64_t c = 0;
-        for (; c + LANES <= head_size; c += LANES)
-            s += load(q + c) * load(key + c);
-        if (c < head_size)
-            s += load_part(q + c, head_size - c, 0) * load_part(key + c, head_size - c, 0);
-        result[i] = scale * sum(s);
+    for (int64_t i = 0; i < count; i += 4) {
+        int64_t some = smaller(4, count - i), c = 0;
+        const float *a = k + i * k_stride;
+        const float *b = some > 1 ? a + k_stride : a, *d = some > 2 ? b + k_stride : b;
+        const float *e = some > 3 ? d + k_stride : d;
+        vector s[4] = {splat(0), splat(0), splat(0), splat(0)};
+        for (; c + LANES <= head_size; c += LANES) {
+            vector x = load(q + c);
+            s[0] += x * load(a + c);
+            s[1] += x * load(b + c);
+            s[2] += x * load(d + c);
+            s[3] += x * load(e + c);
+        }
+        if (c < head_size) {
+            int64_t rest = head_size - c;
+            vector x = load_part(q + c, rest, 0);
+            s[0] += x * load_part(a + c, rest, 0);
+            s[1] += x * load_part(b + c, rest, 0);
+            s[2] += x * load_part(d + c, rest, 0);
+            s[3] += x * load_part(e + c, rest, 0);
+        }
+        quad four = sums(s[0], s[1], s[2], s[3]) * scale;
+        if (some == 4)
+            memcpy(result + i, &four, sizeof four);
+        else
+            for (int64_t j = 0; j < some; j++)
+                result[i + j] = four[j];
     }
 }
 
-static void weigh(float *out, const float *p, const float *v, int64_t v_stride, int64_t count,
-                  int64_t head_size) {
-    product(out, head_size, p, count, 1, v, v_stride, 1, head_size, count, true);
+/* Where place `at` lies, in rows of the cache, and how many places follow without a gap. */
+static int64_t cache_row(const struct attention_head *head, int64_t at, int64_t end,
+                         int64_t *count) {
+    int64_t size = head->page_size;
+    *count = smaller(end - at, size - at % size);
+    return head->pages[at / size] * size + at % size;
+}
+
+static void decode(const struct attention_head *head, int64_t rows, int64_t first, int64_t count,
+                   float *out, float *maxima, float *totals, float *memory) {
+    int64_t width = padded(count), size = head->head_size, end = first + count, run;
+    for (int64_t at = first; at < end; at += run) {
+        const float *k = head->k + cache_row(head, at, end, &run) * head->k_stride;
+        for (int64_t i = 0; i < rows; i++)
+            scores(memory + i * width + at - first, head->q + i * size, k, head->k_stride, run,
+                   size, head->scale);
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        maxima[i] = largest(memory + i * width, count);
+        totals[i] = softmax_row(memory + i * width, count, width, maxima[i]);
+    }
+    for (int64_t at = first; at < end; at += run) {
+        const float *v = head->v + cache_row(head, at, end, &run) * head->v_stride;
+        product(out, size, memory + at - first, width, 1, v, head->v_stride, rows, size, run,
+                at > first);
+    }
 }
 
 extern const struct attention_kernels ISA_NAME(attention_kernels);
@@ -286,6 +376,5 @@ const struct attention_kernels ISA_NAME(attention_kernels) = {
     .scratch = scratch_size,
     .forward = forward,
     .backward = backward,
-    .scores = scores,
-    .weigh = weigh,
+    .decode = decode,
 };

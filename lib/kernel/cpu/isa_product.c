@@ -22,8 +22,9 @@ INLINE float weight(const void *w, int64_t at, const bool wide) {
 
 /* rows × columns dot products of length k; rows, columns and wide are constants when inlined. */
 INLINE void narrow_tile(float *y, int64_t y_stride, const float *x, int64_t x_stride, const void *w,
-                        int64_t w_first, int64_t w_stride, const bool wide, const float *addend,
-                        int64_t addend_stride, int64_t k, const int rows, const int columns) {
+                        int64_t w_first, int64_t w_stride, const bool wide, const float *bias,
+                        const float *addend, int64_t addend_stride, int64_t k, const int rows,
+                        const int columns) {
     vector s[MOST_ROWS][MOST_COLUMNS];
 #pragma GCC unroll 4
     for (int i = 0; i < MOST_ROWS; i++)
@@ -53,6 +54,8 @@ INLINE void narrow_tile(float *y, int64_t y_stride, const float *x, int64_t x_st
             for (int64_t rest = p; rest < k; rest++)
                 result[j] +=
                     x[i * x_stride + rest] * weight(w, w_first + j * w_stride + rest, wide);
+            if (bias != NULL)
+                result[j] += bias[j];
             if (addend != NULL)
                 result[j] += addend[i * addend_stride + j];
             y[i * y_stride + j] = result[j];
@@ -62,41 +65,46 @@ INLINE void narrow_tile(float *y, int64_t y_stride, const float *x, int64_t x_st
 
 /* All columns of w for a few rows of x. */
 INLINE void narrow_rows(float *y, int64_t y_stride, const float *x, int64_t x_stride, const void *w,
-                        int64_t w_stride, const bool wide, const float *addend,
+                        int64_t w_stride, const bool wide, const float *bias, const float *addend,
                         int64_t addend_stride, int64_t n, int64_t k, const int rows) {
     int64_t j = 0;
     for (; j + MOST_COLUMNS <= n; j += MOST_COLUMNS)
         narrow_tile(y + j, y_stride, x, x_stride, w, j * w_stride, w_stride, wide,
-                    addend ? addend + j : NULL, addend_stride, k, rows, MOST_COLUMNS);
+                    bias ? bias + j : NULL, addend ? addend + j : NULL, addend_stride, k, rows,
+                    MOST_COLUMNS);
     for (; j < n; j++)
         narrow_tile(y + j, y_stride, x, x_stride, w, j * w_stride, w_stride, wide,
-                    addend ? addend + j : NULL, addend_stride, k, rows, 1);
+                    bias ? bias + j : NULL, addend ? addend + j : NULL, addend_stride, k, rows, 1);
 }
 
 INLINE void narrow_any(float *y, int64_t y_stride, const float *x, int64_t x_stride, const void *w,
-                       int64_t w_stride, const bool wide, const float *addend,
+                       int64_t w_stride, const bool wide, const float *bias, const float *addend,
                        int64_t addend_stride, int64_t t, int64_t n, int64_t k) {
     int64_t i = 0;
     for (; i + 3 <= t; i += 3)
-        narrow_rows(y + i * y_stride, y_stride, x + i * x_stride, x_stride, w, w_stride, wide,
+        narrow_rows(y + i * y_stride, y_stride, x + i * x_stride, x_stride, w, w_stride, wide, bias,
                     addend ? addend + i * addend_stride : NULL, addend_stride, n, k, 3);
     y += i * y_stride;
     x += i * x_stride;
     if (addend != NULL)
         addend += i * addend_stride;
     if (t - i == 2)
-        narrow_rows(y, y_stride, x, x_stride, w, w_stride, wide, addend, addend_stride, n, k, 2);
+        narrow_rows(y, y_stride, x, x_stride, w, w_stride, wide, bias, addend, addend_stride, n, k,
+                    2);
     if (t - i == 1)
-        narrow_rows(y, y_stride, x, x_stride, w, w_stride, wide, addend, addend_stride, n, k, 1);
+        narrow_rows(y, y_stride, x, x_stride, w, w_stride, wide, bias, addend, addend_stride, n, k,
+                    1);
 }
 
 static void narrow(float *y, int64_t y_stride, const float *x, int64_t x_stride, const void *w,
-                   int64_t w_stride, bool wide, const float *addend, int64_t addend_stride,
-                   int64_t t, int64_t n, int64_t k) {
+                   int64_t w_stride, bool wide, const float *bias, const float *addend,
+                   int64_t addend_stride, int64_t t, int64_t n, int64_t k) {
     if (wide)
-        narrow_any(y, y_stride, x, x_stride, w, w_stride, true, addend, addend_stride, t, n, k);
+        narrow_any(y, y_stride, x, x_stride, w, w_stride, true, bias, addend, addend_stride, t, n,
+                   k);
     else
-        narrow_any(y, y_stride, x, x_stride, w, w_stride, false, addend, addend_stride, t, n, k);
+        narrow_any(y, y_stride, x, x_stride, w, w_stride, false, bias, addend, addend_stride, t, n,
+                   k);
 }
 
 /* The inner dimension goes in blocks: a panel of b stays in the cache for all rows, and sums of

@@ -48,7 +48,7 @@ void cpu_cross_entropy(struct device *device, struct tensor log_probability, str
         int64_t count = x.rows - first < step ? x.rows - first : step;
         struct tensor z = {logits, DTYPE_F32, count, w.rows, width};
         struct tensor part = tensor_rows(x, first, count);
-        cpu_matmul_forward(device, z, part, w, (struct tensor){0});
+        cpu_matmul_forward(device, z, part, w, (struct tensor){0}, (struct tensor){0});
         int team = cpu_team(device, count * w.rows * 64);
 #pragma omp parallel for num_threads(team) schedule(static) if (team > 1)
         for (int64_t i = 0; i < count; i++)

@@ -57,16 +57,28 @@ static struct tensor widen_panel(struct device *device, struct tensor panel, flo
 
 /* ---- y = x·wᵀ ---- */
 
-/* beta 1 when the addend is there, after it was brought into y. */
-static void forward_part(struct tensor y, struct tensor x, struct tensor w, struct tensor addend) {
+/* Brings bias and addend into y; returns whether sgemm shall add to what is there. */
+static bool prepare(const struct row_kernels *rows, struct tensor y, const float *bias,
+                    struct tensor addend) {
+    size_t size = (size_t)y.columns * sizeof(float);
+    for (int64_t i = 0; i < y.rows && addend.data != NULL && addend.data != y.data; i++)
+        memcpy(f32_row(y, i), f32_row(addend, i), size);
+    for (int64_t i = 0; i < y.rows && bias != NULL; i++)
+        if (addend.data != NULL)
+            rows->add(f32_row(y, i), bias, y.columns);
+        else
+            memcpy(f32_row(y, i), bias, size);
+    return addend.data != NULL || bias != NULL;
+}
+
+static void forward_part(const struct row_kernels *rows, struct tensor y, struct tensor x,
+                         struct tensor w, const float *bias, struct tensor addend) {
     if (y.rows == 0 || y.columns == 0)
         return;
-    if (addend.data != NULL && addend.data != y.data)
-        for (int64_t i = 0; i < y.rows; i++)
-            memcpy(f32_row(y, i), f32_row(addend, i), (size_t)y.columns * sizeof(float));
+    bool adds = prepare(rows, y, bias, addend);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)y.rows, (int)y.columns,
-                (int)x.columns, 1, x.data, (int)x.stride, w.data, (int)w.stride,
-                addend.data != NULL ? 1 : 0, y.data, (int)y.stride);
+                (int)x.columns, 1, x.data, (int)x.stride, w.data, (int)w.stride, adds ? 1 : 0,
+                y.data, (int)y.stride);
 }
 
 /* A view of an operand that may be missing. */
@@ -78,21 +90,24 @@ static struct tensor part_of(struct tensor tensor, bool rows, struct span span) 
 }
 
 static void forward_wide(struct device *device, struct tensor y, struct tensor x, struct tensor w,
-                         struct tensor addend) {
+                         const float *bias, struct tensor addend) {
+    const struct row_kernels *rows = cpu_of(device)->kernels->rows;
     int team = cpu_team(device, 2 * y.rows * y.columns * x.columns);
     bool by_rows = cut_first(y.rows, y.columns, team);
     int parts = part_count(by_rows ? y.rows : y.columns, team);
 #pragma omp parallel for num_threads(team) schedule(dynamic, 1) if (team > 1)
     for (int part = 0; part < parts; part++) {
         struct span span = cpu_part(by_rows ? y.rows : y.columns, parts, part, 8);
-        forward_part(part_of(y, by_rows, span), by_rows ? part_of(x, true, span) : x,
-                     by_rows ? w : part_of(w, true, span), part_of(addend, by_rows, span));
+        forward_part(rows, part_of(y, by_rows, span), by_rows ? part_of(x, true, span) : x,
+                     by_rows ? w : part_of(w, true, span),
+                     bias != NULL && !by_rows ? bias + span.first : bias,
+                     part_of(addend, by_rows, span));
     }
 }
 
 /* Few rows: every weight is read once, straight from where it lies. */
 static void forward_narrow(struct device *device, struct tensor y, struct tensor x, struct tensor w,
-                           struct tensor addend) {
+                           const float *bias, struct tensor addend) {
     const struct product_kernels *products = cpu_of(device)->kernels->products;
     int team = cpu_team(device, 4 * y.rows * y.columns * x.columns);
     bool wide = w.type == DTYPE_F32;
@@ -101,20 +116,27 @@ static void forward_narrow(struct device *device, struct tensor y, struct tensor
         struct span span = cpu_part(y.columns, team, part, 4);
         struct tensor view = tensor_rows(w, span.first, span.count);
         products->narrow((float *)y.data + span.first, y.stride, x.data, x.stride, view.data,
-                         w.stride, wide,
+                         w.stride, wide, bias != NULL ? bias + span.first : NULL,
                          addend.data != NULL ? (float *)addend.data + span.first : NULL,
                          addend.stride, y.rows, span.count, x.columns);
     }
 }
 
 void cpu_matmul_forward(struct device *device, struct tensor y, struct tensor x, struct tensor w,
-                        struct tensor addend) {
+                        struct tensor bias, struct tensor addend) {
+    const float *biases = NULL;
+    if (bias.data != NULL) {
+        float *room = cpu_scratch(device, SCRATCH_VECTORS, (size_t)bias.columns);
+        if (room == NULL)
+            return;
+        biases = cpu_gain(cpu_of(device), bias, room);
+    }
     if (y.rows <= FEW_ROWS_FORWARD || x.columns == 0) {
-        forward_narrow(device, y, x, w, addend);
+        forward_narrow(device, y, x, w, biases, addend);
         return;
     }
     if (w.type == DTYPE_F32) {
-        forward_wide(device, y, x, w, addend);
+        forward_wide(device, y, x, w, biases, addend);
         return;
     }
     int64_t step = panel_rows(w);
@@ -122,7 +144,8 @@ void cpu_matmul_forward(struct device *device, struct tensor y, struct tensor x,
     for (int64_t first = 0; room != NULL && first < w.rows; first += step) {
         struct span span = {first, w.rows - first < step ? w.rows - first : step};
         struct tensor panel = widen_panel(device, tensor_rows(w, span.first, span.count), room);
-        forward_wide(device, part_of(y, false, span), x, panel, part_of(addend, false, span));
+        forward_wide(device, part_of(y, false, span), x, panel,
+                     biases != NULL ? biases + span.first : NULL, part_of(addend, false, span));
     }
 }
 

@@ -34,6 +34,21 @@ bool cpu_ids_below(struct device *device, const char *operation, const char *nam
     return true;
 }
 
+bool cpu_offsets_hold(struct device *device, const char *operation, struct sequences sequences,
+                      int64_t rows) {
+    const int32_t *offsets = sequences.offsets.data;
+    bool right = offsets[0] == 0 && offsets[sequences.count] == rows;
+    for (int64_t s = 0; right && s < sequences.count; s++)
+        right = offsets[s] <= offsets[s + 1] &&
+                (int64_t)offsets[s + 1] - offsets[s] <= sequences.longest;
+    if (!right)
+        device_fail(device,
+                    "%s: offsets must rise from 0 to the %lld rows, each sequence having at most "
+                    "%lld",
+                    operation, (long long)rows, (long long)sequences.longest);
+    return right;
+}
+
 const float *cpu_gain(const struct cpu_device *cpu, struct tensor gain, float *room) {
     if (gain.type == DTYPE_F32)
         return gain.data;

@@ -60,6 +60,47 @@ REFERENCE void reference_rms_norm_backward(double *dx, double *dgain, const doub
     }
 }
 
+/* y = (x − mean)·r·gain + bias; bias NULL: none. */
+REFERENCE void reference_layer_norm(double *y, double *mean, double *scale, const double *x,
+                                    const double *gain, const double *bias, int64_t T, int64_t D,
+                                    double epsilon) {
+    for (int64_t t = 0; t < T; t++) {
+        double sum = 0, squares = 0;
+        for (int64_t d = 0; d < D; d++)
+            sum += x[t * D + d];
+        mean[t] = sum / (double)D;
+        for (int64_t d = 0; d < D; d++)
+            squares += (x[t * D + d] - mean[t]) * (x[t * D + d] - mean[t]);
+        scale[t] = 1 / sqrt(squares / (double)D + epsilon);
+        for (int64_t d = 0; d < D; d++)
+            y[t * D + d] =
+                (x[t * D + d] - mean[t]) * scale[t] * gain[d] + (bias != NULL ? bias[d] : 0);
+    }
+}
+
+/* dbias NULL: not wanted. */
+REFERENCE void reference_layer_norm_backward(double *dx, double *dgain, double *dbias,
+                                             const double *dy, const double *x, const double *gain,
+                                             const double *mean, const double *scale, int64_t T,
+                                             int64_t D) {
+    for (int64_t t = 0; t < T; t++) {
+        double r = scale[t], plain = 0, weighted = 0;
+        for (int64_t d = 0; d < D; d++) {
+            double g = dy[t * D + d] * gain[d], n = (x[t * D + d] - mean[t]) * r;
+            plain += g / (double)D;
+            weighted += g * n / (double)D;
+        }
+        for (int64_t d = 0; d < D; d++) {
+            int64_t i = t * D + d;
+            double n = (x[i] - mean[t]) * r;
+            dx[i] += r * (dy[i] * gain[d] - plain - n * weighted);
+            dgain[d] += dy[i] * n;
+            if (dbias != NULL)
+                dbias[d] += dy[i];
+        }
+    }
+}
+
 /* In place; the tables are [positions, pairs]. */
 REFERENCE void reference_rotary(double *x, const int32_t *positions, const double *cosine,
                                 const double *sine, int64_t T, int64_t heads, int64_t C,
@@ -96,6 +137,21 @@ REFERENCE void reference_swiglu_backward(double *dgate_up, const double *dy, con
         }
 }
 
+/* exact: with erf, else with tanh */
+REFERENCE double reference_gelu(double x, bool exact) {
+    if (exact)
+        return x * erfc(-x / sqrt(2)) / 2;
+    return x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x))) / 2;
+}
+
+REFERENCE double reference_gelu_slope(double x, bool exact) {
+    double pi = acos(-1), c = sqrt(2 / pi);
+    if (exact)
+        return erfc(-x / sqrt(2)) / 2 + x * exp(-x * x / 2) / sqrt(2 * pi);
+    double t = tanh(c * (x + 0.044715 * x * x * x));
+    return (1 + t) / 2 + x * (1 - t * t) / 2 * c * (1 + 3 * 0.044715 * x * x);
+}
+
 /* ---- attention ---- */
 
 struct reference_attention {
@@ -103,7 +159,18 @@ struct reference_attention {
     int64_t sequences, H, G, C;
     double scale;
     bool causal;
+    int64_t window; /* 0: none */
 };
+
+/* The first and the last row (plus one) that row i of a sequence sees. */
+REFERENCE int64_t reference_first(const struct reference_attention *a, int64_t s, int64_t i) {
+    bool cut = a->window > 0 && i + 1 - a->window > a->offsets[s];
+    return cut ? i + 1 - a->window : a->offsets[s];
+}
+
+REFERENCE int64_t reference_last(const struct reference_attention *a, int64_t s, int64_t i) {
+    return a->causal ? i + 1 : a->offsets[s + 1];
+}
 
 /* Probabilities of query row i of one head over rows first … last − 1; returns the log of the sum.
  */
@@ -132,7 +199,7 @@ REFERENCE void reference_attention(double *out, double *log_sum, const double *q
     for (int64_t s = 0; s < a->sequences; s++)
         for (int64_t i = a->offsets[s]; i < a->offsets[s + 1]; i++)
             for (int64_t h = 0; h < a->H; h++) {
-                int64_t first = a->offsets[s], last = a->causal ? i + 1 : a->offsets[s + 1];
+                int64_t first = reference_first(a, s, i), last = reference_last(a, s, i);
                 double *p = calloc((size_t)(last - first), sizeof *p);
                 log_sum[i * a->H + h] = reference_probabilities(p, q, k, i, first, last, h, a);
                 for (int64_t j = first; j < last; j++)
@@ -176,8 +243,8 @@ REFERENCE void reference_attention_backward(double *dq, double *dk, double *dv, 
     for (int64_t s = 0; s < a->sequences; s++)
         for (int64_t i = a->offsets[s]; i < a->offsets[s + 1]; i++)
             for (int64_t h = 0; h < a->H; h++)
-                reference_attention_row(dq, dk, dv, dout, q, k, v, i, a->offsets[s],
-                                        a->causal ? i + 1 : a->offsets[s + 1], h, a);
+                reference_attention_row(dq, dk, dv, dout, q, k, v, i, reference_first(a, s, i),
+                                        reference_last(a, s, i), h, a);
 }
 
 /* ---- loss ---- */
