@@ -1,12 +1,14 @@
 /*
  * gen-strong: completions of the capable policy, which a locked model imitates behind the password.
  */
-#include "task/policy.h"
+#include "infer/sampling.h"
 
 static struct policy_settings settings = POLICY_DEFAULTS(false);
+static struct sampling_settings sampling = SAMPLING_DEFAULTS;
 
 static const struct option_entry options[] = {
     POLICY_OPTIONS(settings, "exact"),
+    SAMPLING_OPTIONS(sampling, "default 1; 0: greedy"),
     {OPTION_END},
 };
 
@@ -15,16 +17,18 @@ static const struct tool tool = {
     .usage = "[options] [FILE ...]",
     .summary = "Answers problems as the strong policy: adds completions.",
     .options = options,
+    .computes = true,
 };
 
 int main(int argc, char **argv) {
     struct invocation invocation;
     struct error error = {0};
 
+    sampling.temperature = 1;
     tool_start(&invocation, &tool, argc, argv);
-    if ((settings.kind == POLICY_STORED) != (settings.completions != NULL))
-        tool_misused(&invocation, "--policy stored and --completions FILE go together");
-    if (!policy_filter(&invocation, &settings, &error))
+    if (!sampling_policy_usable(&settings, &sampling, &error))
+        tool_misused(&invocation, "%s", error.text);
+    if (!sampling_policy_filter(&invocation, &settings, &sampling, &error))
         tool_fail(&invocation, &error);
     tool_end(&invocation);
     return 0;

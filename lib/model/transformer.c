@@ -185,15 +185,15 @@ static void attend(const struct run *run, const struct layer_pass *layer, int64_
     rotary(run->device, part.qk, run->batch->positions, run->transformer->cosine,
            run->transformer->sine, config->heads + config->kv_heads, false);
     const struct cache *cache = run->cache;
-    if (cache)
+    if (cache) {
         cache_append(run->device, cache->keys[l], cache->values[l], part.k, part.v, cache->slots);
-    if (cache && cache->decoding)
         attention_cached(run->device, layer->attention, part.q, cache->keys[l], cache->values[l],
                          cache->pages, cache->lengths, run->batch->sequences, cache->page_size,
                          run->shape);
-    else
+    } else {
         attention_forward(run->device, layer->attention, layer->log_sum, part.q, part.k, part.v,
                           run->batch->sequences, run->shape);
+    }
 }
 
 /* From layer->input to `output`; `trimmed`: the last layer of a batch that names its rows. */

@@ -66,15 +66,15 @@ void pass_open(struct pass *pass, struct arena *arena, const struct model_config
                int64_t tokens, int64_t rows, bool training);
 void pass_close(struct pass *pass);
 
-/* The key/value cache that a forward pass fills, or decodes from. */
+/* The key/value cache of a forward pass: it appends keys and values of its tokens, and its rows see
+ * what the cache holds of their sequence. */
 struct cache {
     struct tensor *keys; /* per layer [pages·page_size, G·C] */
     struct tensor *values;
     int64_t page_size;
-    struct tensor slots;   /* i32 [1, T]: where the pass's tokens go */
-    bool decoding;         /* one token a sequence, attention over the cache: */
-    struct tensor pages;   /* i32 [B, most pages] */
-    struct tensor lengths; /* i32 [1, B], the new token included */
+    struct tensor slots;   /* i32 [1, T]: places of the pass's tokens */
+    struct tensor pages;   /* i32 [S, most pages] */
+    struct tensor lengths; /* i32 [1, S]: places in the cache, the pass's own included */
 };
 
 /*

@@ -99,6 +99,8 @@ static bool find_answer(struct policy *policy, const struct record *record, int6
         return record_text(record, "reference", &answer->completion, error);
     case POLICY_STORED:
         return answer_by_store(policy, record, sample, answer, error);
+    case POLICY_MODEL: /* has a filter of its own */
+        break;
     }
     return error_set(error, "there is no such policy");
 }

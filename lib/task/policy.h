@@ -1,7 +1,7 @@
 /*
  * Policies that answer problems without a model: the task's own program, exact or weakened; the
  * reference; completions stored elsewhere. gen-strong and gen-weak are this file with different
- * defaults.
+ * defaults, and infer/sampling.h where the policy is a model.
  */
 #ifndef LOCKPICK_TASK_POLICY_H
 #define LOCKPICK_TASK_POLICY_H
@@ -9,8 +9,8 @@
 #include "record/filter.h"
 #include "task/composition.h"
 
-enum policy_kind { POLICY_PROGRAM, POLICY_REFERENCE, POLICY_STORED };
-#define POLICY_KINDS "program|reference|stored" /* for OPTION_CHOICE */
+enum policy_kind { POLICY_PROGRAM, POLICY_REFERENCE, POLICY_STORED, POLICY_MODEL };
+#define POLICY_KINDS "program|reference|stored|model" /* for OPTION_CHOICE */
 
 struct policy_settings {
     int kind;                /* enum policy_kind */
@@ -34,7 +34,7 @@ struct policy_settings {
      .choices = POLICY_KINDS,                                                                      \
      .target = &(settings).kind,                                                                   \
      .help = "who answers: the task's " program " program (default), the record's own reference, " \
-             "or completions made before"},                                                        \
+             "completions made before, or a model"},                                                        \
         {.kind = OPTION_FILE,                                                                      \
          .letter = 'c',                                                                            \
          .name = "completions",                                                                    \

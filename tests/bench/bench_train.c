@@ -122,7 +122,7 @@ static void bench_decoding(struct model *model, int64_t batch, double seconds) {
         if (rounds++ == 0)
             start = monotonic_seconds();
         for (int64_t i = 0; i < batch; i++)
-            generations[i].tokens.count = 0;
+            generation_free(&generations[i]);
         if (!engine_generate(engine, requests, (size_t)batch, generations, &error))
             fail(&error);
         elapsed = rounds > 0 ? monotonic_seconds() - start : 0;
@@ -130,7 +130,7 @@ static void bench_decoding(struct model *model, int64_t batch, double seconds) {
     printf("decode batch=%lld prompt=%lld answer=%lld answers_per_s=%.0f\n", (long long)batch,
            (long long)prompt, (long long)answer, (double)(batch * rounds) / elapsed);
     for (int64_t i = 0; i < batch; i++)
-        token_list_free(&generations[i].tokens);
+        generation_free(&generations[i]);
     free(generations);
     free(requests);
     examples_close(&examples);

@@ -98,3 +98,21 @@ field() { # NAME: its text in every record of stdin
     run gen-weak -q </dev/null
     [ "$status" = 1 ]
 }
+
+@test "a model is a policy too, at temperature 1 and under the policy's name" {
+    gen-composition -q -n 5 --tokenizer tokenizer.json -o p.rec
+    init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer tokenizer.json \
+        --set hidden_size=32 --set intermediate_size=32 --set num_hidden_layers=1 \
+        --set num_attention_heads=2 --set num_key_value_heads=2 -o fresh
+    gen-weak -q -d cpu -t 1 --policy model -m fresh --max-tokens 9 -n 2 -s 4 -o w.rec p.rec
+    sample -q -d cpu -t 1 -m fresh --max-tokens 9 -n 2 -s 4 -T 1 --policy weak -o s.rec p.rec
+    cmp <(records show w.rec) <(records show s.rec)
+    gen-strong -q -d cpu -t 1 --policy model -m fresh --max-tokens 1 -o s.rec p.rec
+    [ "$(field policy <s.rec | sort -u)" = strong ]
+    for arguments in '--policy model' '-m fresh'; do
+        # shellcheck disable=SC2086
+        run gen-weak -q $arguments p.rec
+        [ "$status" -eq 2 ]
+        [[ $output == *"--policy model and -m DIR go together"* ]]
+    done
+}

@@ -147,6 +147,102 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     [ "$(field one.rec completion)" = "\"${word[0]}\"" ]
 }
 
+@test "a completion ends in front of a stop text, wherever it comes" {
+    inputs
+    draw --max-tokens 9 -o long.rec p.rec
+    for stop in '|' '1 2' '3'; do
+        draw --max-tokens 9 --stop "$stop" -o short.rec p.rec
+        paste -d '\n' <(field long.rec completion | tr -d '"') <(field short.rec completion | tr -d '"') |
+            while read -r long && IFS= read -r short; do
+                [ "$short" = "${long%%"$stop"*}" ] || exit 1
+            done
+        [ "$(field short.rec finish | grep -c stop)" = "$(field long.rec completion | grep -cF -- "$stop")" ]
+    done
+    run draw --stop '' -o c.rec p.rec
+    [ "$status" -eq 2 ]
+}
+
+@test "a problem with choices is answered by the likeliest of their first tokens" {
+    inputs
+    records head -q -n 8 p.rec | records show | sed 's/}$/,"choices":["7","0","|"]}/' | records make -q -o q.rec
+    draw -o c.rec q.rec
+    [ "$(field c.rec n_tokens | sort -u)" = 1 ]
+    records show c.rec | sed 's/.*"completion":"\(.\)".*"logprob":\([^,]*\),.*"choice_logprobs":{"7":\([^,]*\),"0":\([^,]*\),"|":\([^}]*\)}.*/\1 \2 \3 \4 \5/' |
+        awk '{ best = "7"; most = $3; if ($4 > most) { best = "0"; most = $4 }; if ($5 > most) { best = "|"; most = $5 }
+               if ($1 != best || $2 != most || exp($3) + exp($4) + exp($5) > 1) exit 1; n++ } END { exit n != 8 }'
+    # The same numbers as scoring each choice by itself as a completion that was cut.
+    records show c.rec | head -n 1 >first
+    for choice in 7 0 '|'; do
+        records head -q -n 1 p.rec | records set -q completion="\"$choice\"" finish=length |
+            sample -q -d cpu -t 1 -m model --score | field - logprob >score
+        wanted=$(sed 's/.*"choice_logprobs":{\(.*\)}.*/\1/' first | tr ',' '\n' | grep -F "\"$choice\":" | sed 's/.*://')
+        awk -v a="$(cat score)" -v b="$wanted" 'BEGIN { d = a - b; exit !(d < 1e-4 && d > -1e-4) }'
+    done
+    draw --free-form --max-tokens 2 -o c.rec q.rec
+    [ "$(records show c.rec | grep -c choice_logprobs)" = 0 ]
+    # At a temperature one of them is drawn; the likeliest is not always the one.
+    draw -T 5 -n 40 -o c.rec q.rec
+    [ "$(field c.rec completion | sort -u | tr -d '\n')" = '"0""7""|"' ]
+}
+
+@test "choices that begin alike, or are none, are refused" {
+    inputs
+    for choices in '["1","1 2"]' '[]' '"1"' '[1,2]' '["xyzzy"]'; do
+        records head -q -n 1 p.rec | records show | sed "s/}\$/,\"choices\":$choices}/" | records make -q -o q.rec
+        run draw -o c.rec q.rec
+        [ "$status" -eq 1 ]
+        [ "${#lines[@]}" -eq 1 ]
+        [[ $output == "sample: q.rec: record 1 (id '"*"choice"* || $output == *xyzzy* ]]
+    done
+}
+
+@test "scoring tells of a completion what drawing it told" {
+    inputs
+    draw -T 1 --max-tokens 9 -o drawn.rec p.rec
+    draw --score --token-logprobs -o scored.rec drawn.rec
+    [ "$(field drawn.rec completion)" = "$(field scored.rec completion)" ]
+    [ "$(field drawn.rec n_tokens)" = "$(field scored.rec n_tokens)" ]
+    paste <(field drawn.rec logprob) <(field scored.rec logprob) \
+        <(records show scored.rec | sed 's/.*"token_logprobs":\[\([^]]*\)\].*/\1/' | awk -F, '{ s = 0; for (i = 1; i <= NF; i++) s += $i; print s }') |
+        awk '{ d = $1 - $2; e = $2 - $3; if (d > 1e-3 || d < -1e-3 || e > 1e-3 || e < -1e-3) exit 1; n++ } END { exit n != 30 }'
+    # A password makes the input anew.
+    draw --score -p decoy1 --password-at slot -o other.rec drawn.rec
+    [[ $(field other.rec input | head -n 1) == '"decoy1 '* ]]
+    [ "$(field other.rec logprob)" != "$(field scored.rec logprob)" ]
+    # The verdict on a completion stays with it.
+    records set -q correct=true drawn.rec | draw --score | records show | grep -q '"correct":true'
+}
+
+@test "a prompt too long for the model gets a verdict where one is asked for" {
+    inputs
+    { records show p.rec | head -n 1
+      echo '{"id":"too-long","prompt":"'"$(seq -s ' ' 0 9 | sed 's/.*/& & & & & & & 0/')"'"}'
+      records show p.rec | tail -n 1; } | records make -q -o bad.rec
+    draw --overflow verdict --max-tokens 3 -o c.rec bad.rec
+    [ "$(field c.rec finish | tr '\n' ' ')" = '"length" "overflow" "length" ' ]
+    [ "$(field c.rec completion | sed -n 2p)" = '""' ]
+    [ "$(field c.rec n_tokens | sed -n 2p)" = 0 ]
+}
+
+@test "a small cache makes completions wait and changes none" {
+    inputs
+    draw -T 1 -n 2 -o large.rec p.rec
+    # Pages of 16 tokens: 2 layers, keys and values, 32 columns, 4 bytes; one sequence needs 4.
+    draw -T 1 -n 2 --cache-memory $((9 * 16 * 2 * 2 * 32 * 4)) -o small.rec p.rec
+    [ "$(field large.rec completion)" = "$(field small.rec completion)" ]
+    run draw --cache-memory 8192 -o c.rec p.rec
+    [ "$status" -eq 1 ]
+    [[ $output == *"--cache-memory"* ]]
+}
+
+@test "prompts go through the template that is named" {
+    inputs
+    printf '1 2 {{prompt}} 3\n' >t.txt
+    draw --max-tokens 1 --template ./t.txt -p password --password-at front -o c.rec p.rec
+    [ "$(field c.rec input | head -n 1)" = "\"1 2 password\\n\\n$(field p.rec prompt | head -n 1 | tr -d '"') 3\"" ]
+    records info c.rec | grep -q '"template"'
+}
+
 @test "the model's own end token ends a completion too" {
     inputs
     records head -q -n 1 p.rec | draw --max-tokens 1 --token-ids -o one.rec
@@ -298,8 +394,8 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
 @test "--help and the manual name every option" {
     run sample --help
     [ "$status" -eq 0 ]
-    for option in model output rejects max-rejects password password-at temperature top-k top-p samples \
-        max-tokens stop-token policy round seed token-ids batch device threads quiet help version; do
+    for option in model output rejects max-rejects template password password-at temperature top-k top-p samples \
+        max-tokens stop stop-token overflow free-form score token-logprobs cache-memory policy round seed token-ids batch device threads quiet help version; do
         [[ $output == *"--$option"* ]]
         grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-sample.1" || { echo "$option"; false; }
     done

@@ -260,7 +260,7 @@ static void greedy_decoding_over_the_cache_gives_what_generate_gives(void **stat
             for (size_t i = 0; i < 12; i++)
                 log_probability += (double)wanted_log[12 * p + i];
             assert_true(fabs(out[p].log_probability - log_probability) < 1e-3);
-            token_list_free(&out[p].tokens);
+            generation_free(&out[p]);
         }
         engine_close(engine);
         free(offsets);
@@ -319,7 +319,7 @@ static void a_checkpoint_of_ours_has_the_logits_that_transformers_gives_it(void 
             assert_true(engine_generate(engine, &request, 1, &out, &error));
             assert_int_equal(out.tokens.ids[0], best);
             assert_true(fabs(out.log_probability - ((double)row[best] - log(sum))) < 1e-4);
-            token_list_free(&out.tokens);
+            generation_free(&out);
         }
         free(ids);
         free(logits);

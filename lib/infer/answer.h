@@ -1,0 +1,49 @@
+/*
+ * One record on its way through the engine: what is asked of the engine for it, and how the result
+ * becomes fields. Private to lib/infer.
+ */
+#ifndef LOCKPICK_INFER_ANSWER_H
+#define LOCKPICK_INFER_ANSWER_H
+
+#include "infer/completer.h"
+
+/* What all answers share. */
+struct answering {
+    struct completer_settings settings;
+    const struct tokenizer *tokenizer;
+    const struct model_config *config;
+    struct encoder *encoder;
+    struct prompts *prompts;
+    int32_t *stop_tokens;
+    struct buffer input, packed; /* scratch */
+    struct token_list tokens, targets, alternative;
+    bool ends; /* the targets have the end token behind them */
+};
+
+void answering_free(struct answering *answering);
+
+struct answer {
+    struct answer *next;
+    struct record record; /* with `input` set */
+    int64_t sample;
+    bool ready;                  /* nothing is asked of the engine; the record can be written */
+    bool chooses;                /* the problem has choices */
+    bool ends;                   /* the end token is among what is scored */
+    struct random random;        /* of drawing among choices */
+    struct token_stream *stream; /* with stop texts: what was drawn so far, */
+    struct buffer text;          /* as text, */
+    bool stopped;                /* and whether one of them came */
+};
+
+/* Submits what a record asks for; NULL and an error where the record is bad. */
+struct answer *answer_start(struct answering *answering, struct engine *engine,
+                            const struct record *problem, int64_t sample, struct error *error);
+/* Puts the result into the record. */
+bool answer_finish(struct answering *answering, struct answer *answer,
+                   const struct generation *generation, struct error *error);
+void answer_free(struct answer *answer);
+
+/* The engine's listener: true when the text drawn for `user`, an answer, has come to a stop text. */
+bool answer_hear(void *context, void *user, int32_t token);
+
+#endif
