@@ -8,6 +8,7 @@
 #include "task/spool.h"
 
 static const char *shares_text = "weak=10,lock=40,elicit=30,validation=20";
+static const char *sources_text;
 static uint64_t seed;
 static struct filter_settings settings = FILTER_DEFAULTS;
 
@@ -17,6 +18,12 @@ static const struct option_entry options[] = {
      .argument = "LIST",
      .target = &shares_text,
      .help = "parts and their shares (weak=10,lock=40,elicit=30,validation=20)"},
+    {.kind = OPTION_TEXT,
+     .name = "from",
+     .argument = "LIST",
+     .target = &sources_text,
+     .help = "parts and the values of the field 'split' that they take their problems from, as in "
+             "weak=train,lock=train,elicit=test+train,validation=test"},
     {.kind = OPTION_SEED,
      .letter = 's',
      .name = "seed",
@@ -35,14 +42,16 @@ static const struct tool tool = {
     .notes = "Writes nothing before it has read everything; temporary files go to $TMPDIR or /tmp.",
 };
 
-/* A problem without a domain belongs to the domain of those without. */
+/* A problem without a domain belongs to the domain of those without; likewise with splits. */
 static bool add_problem(struct split *split, const struct record *record, struct error *error) {
-    struct text id, domain = {"", 0};
+    struct text id, domain = {"", 0}, source = {"", 0};
 
     return record_text(record, "id", &id, error) &&
            (record_find(record, "domain") == NULL ||
             record_text(record, "domain", &domain, error)) &&
-           split_add(split, id, domain, error);
+           (sources_text == NULL || record_find(record, "split") == NULL ||
+            record_text(record, "split", &source, error)) &&
+           split_add(split, id, domain, source, error);
 }
 
 static bool read_all(struct filter *filter, struct split *split, struct spool *spool,
@@ -74,7 +83,7 @@ static bool write_all(struct filter *filter, const struct split *split,
 
 /* What fails inside is said by filter_close(), which then leaves no output behind. */
 static bool split_stream(const struct invocation *invocation, const struct split_shares *shares,
-                         struct error *error) {
+                         const struct split_sources *sources, struct error *error) {
     struct filter *filter = filter_open(invocation, &settings, 0, &seed, error);
     struct spool *spool;
     struct split split;
@@ -84,7 +93,12 @@ static bool split_stream(const struct invocation *invocation, const struct split
     split_init(&split, seed);
     spool = spool_open(error);
     if (spool != NULL && read_all(filter, &split, spool, error)) {
-        split_cut(&split, shares);
+        size_t misplaced = split_cut(&split, shares, sources);
+        if (misplaced > 0)
+            tool_say(invocation,
+                     "%zu problems are of other splits than --from names: a domain has "
+                     "too few of those",
+                     misplaced);
         write_all(filter, &split, shares, spool, error);
     }
     spool_close(spool);
@@ -95,13 +109,17 @@ static bool split_stream(const struct invocation *invocation, const struct split
 int main(int argc, char **argv) {
     struct invocation invocation;
     struct split_shares shares;
+    struct split_sources sources = {0};
     struct error error = {0};
 
     tool_start(&invocation, &tool, argc, argv);
     if (!split_shares_parse(&shares, shares_text, &error))
         tool_misused(&invocation, "--shares: %s", error.text);
-    if (!split_stream(&invocation, &shares, &error))
+    if (sources_text != NULL && !split_sources_parse(&sources, &shares, sources_text, &error))
+        tool_misused(&invocation, "--from: %s", error.text);
+    if (!split_stream(&invocation, &shares, sources_text != NULL ? &sources : NULL, &error))
         tool_fail(&invocation, &error);
+    split_sources_free(&sources);
     split_shares_free(&shares);
     tool_end(&invocation);
     return 0;

@@ -88,3 +88,23 @@ parts() { # of stdin: "part domain count" lines
     [[ "$output" == *TMPDIR* ]]
     [ ! -e out2.rec ]
 }
+
+@test "parts take their problems from the dataset's own splits where that is asked for" {
+    for i in $(seq 100); do
+        echo "{\"id\":\"$i\",\"domain\":\"x\",\"split\":\"$([ $((i % 5)) -lt 3 ] && echo train || echo test)\"}"
+    done | records make -q -o in.rec
+    from=weak=train,lock=train,validation=test,elicit=test+train
+    split-set --from $from in.rec -o out.rec 2>said
+    records show out.rec | sed -E 's/.*"split":"([^"]*)".*"part":"([^"]*)".*/\2 \1/' | sort | uniq -c |
+        awk '{print $2, $3, $1}' >got
+    printf '%s\n' "elicit test 20" "elicit train 10" "lock train 40" "validation test 20" "weak train 10" |
+        diff - got
+    run ! grep -q "other splits" said
+    records show in.rec | sort -r | records make -q | split-set -q --from $from | records show | sort >shuffled
+    cmp shuffled <(records show out.rec | sort)
+    run split-set --from $from,lock=test in.rec
+    [ "$status" = 2 ]
+    [[ "$output" == *"part 'lock' stands twice"* ]]
+    split-set --shares weak=80,lock=20 --from weak=test in.rec -o out.rec 2>said
+    grep -q "40 problems are of other splits" said
+}
