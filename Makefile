@@ -3,7 +3,8 @@
 #   make VARIANT=release|asan|debug CC=gcc|clang      the build goes to build/$(VARIANT)
 #
 # Nothing is listed by hand: every bin/*.c is a tool, every lib/*/*.c a part of the libraries, every
-# tests/unit/*.c a cmocka program, tests/tools/*.bats a suite, tests/fuzz/*.c a libFuzzer target.
+# tests/unit/*.c a cmocka program, tests/tools/*.bats a suite, tests/fuzz/*.c a libFuzzer target,
+# tests/server/*.c a program that suites start.
 
 comma := ,
 VARIANT ?= release
@@ -70,8 +71,9 @@ TOOLS := $(sort $(patsubst bin/%.c,%,$(wildcard bin/*.c)))
 TOOL_FILES := $(TOOLS:%=$(BUILD)/bin/%)
 TOOL_LINKS := $(TOOLS:%=bin/%)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
+TEST_SERVERS := $(patsubst tests/server/%.c,$(BUILD)/server/%,$(sort $(wildcard tests/server/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
-C_FILES := $(sort $(wildcard bin/*.c lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch]))
+C_FILES := $(sort $(wildcard bin/*.c lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/server/*.c))
 
 ARCHIVE := $(BUILD)/lib/liblockpick.a
 KERNEL := $(BUILD)/lib/liblockpick-kernel.so
@@ -128,6 +130,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVE) $(KERNEL)
 	$(call show,LINK)
 	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(ARCHIVE) $(KERNEL) $(LDLIBS) -lcmocka
 
+$(BUILD)/server/%: $(BUILD)/obj/tests/server/%.o
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LDLIBS)
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
 
@@ -174,7 +181,7 @@ test: ## unit, tool and fuzz tests
 	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release all build-tests build-fuzzers
 	@tests/run build/release
 
-build-tests: $(UNIT_TESTS)
+build-tests: $(UNIT_TESTS) $(TEST_SERVERS)
 build-fuzzers: $(FUZZERS)
 .PHONY: build-tests build-fuzzers
 
