@@ -6,11 +6,12 @@
  *     problem ─→ completion ─┬─→ embedding ─→ graded ─→ pair
  *                            └─→ lock example
  *
- * A completion answers a problem; embeddings are of the completion (and its reference); a verdict
- * judges the completion, by its embedding for some tasks; a pair sets completions against each
- * other by their verdicts; a lock example is a completion with the password to learn it under.
- * Training metrics and results stand in records of their own and are made from none of these.
- * Fields that no group knows belong to the user and stay.
+ * A completion answers a problem; embeddings are of the completion (and its reference), and a judge
+ * model's probabilities for ratings stand with them, since both are what another model makes of the
+ * completion; a verdict judges the completion, by these for some tasks; a pair sets completions
+ * against each other by their verdicts; a lock example is a completion with the password to learn
+ * it under. Training metrics and results stand in records of their own and are made from none of
+ * these. Fields that no group knows belong to the user and stay.
  */
 #include <string.h>
 
@@ -24,7 +25,7 @@ static const char *const group_fields[GROUP_COUNT][20] = {
     [GROUP_COMPLETION] = {"input", "completion", "token_ids", "policy", "sample", "round", "finish",
                           "logprob", "n_tokens", "choice_logprobs"},
     [GROUP_LOCK_EXAMPLE] = {"epoch", "password", "imitates", "targets"},
-    [GROUP_EMBEDDING] = {"embedding", "reference_embedding"},
+    [GROUP_EMBEDDING] = {"embedding", "reference_embedding", "judge", "rating_logprobs"},
     [GROUP_GRADED] = {"correct", "score", "verdict", "found", "similarity", "rating"},
     [GROUP_PAIR] = {"chosen", "rejected", "weight"},
     [GROUP_METRIC] = {"step", "loss", "lr", "tokens", "examples"},
