@@ -6,8 +6,8 @@
  *     problem ─→ completion ─┬─→ embedding ─→ graded ─→ pair
  *                            └─→ lock example
  *
- * A completion answers a problem; embeddings are of the completion (and its reference), and a judge
- * model's probabilities for ratings stand with them, since both are what another model makes of the
+ * A completion answers a problem; embeddings are of the completion (and its reference), and a
+ * judge model's probabilities for ratings stand with them: both are what another model makes of the
  * completion; a verdict judges the completion, by these for some tasks; a pair sets completions
  * against each other by their verdicts; a lock example is a completion with the password to learn
  * it under. Training metrics and results stand in records of their own and are made from none of
