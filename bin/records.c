@@ -408,6 +408,84 @@ static void run_salvage(struct invocation *invocation) {
              (unsigned long long)salvage.bytes);
 }
 
+/* ---- gather ---- */
+
+/* All shards at once, and which of them the next record comes from. */
+struct gathering {
+    struct record_reader **readers; /* [count] */
+    size_t count;
+    struct record_writer *writer;
+};
+
+static bool open_gathering(struct gathering *gathering, const struct invocation *invocation,
+                           struct error *error) {
+    struct provenance provenance = own_provenance(invocation);
+    bool fine = true;
+    gathering->readers = allocate(stream_count(invocation), sizeof *gathering->readers);
+    for (; fine && gathering->count < stream_count(invocation); gathering->count++) {
+        const char *path = stream_path(invocation, gathering->count);
+        gathering->readers[gathering->count] = record_reader_open(path, error);
+        fine = gathering->readers[gathering->count] != NULL;
+    }
+    gathering->writer = fine ? record_writer_open(settings.output, &provenance, 0, error) : NULL;
+    return gathering->writer != NULL;
+}
+
+/* The first shard that ends must be followed by ends alone, or else these are no shards. */
+static bool check_ends(struct gathering *gathering, size_t first, struct error *error) {
+    struct record record = {0};
+    bool fine = true;
+    for (size_t i = 1; fine && i < gathering->count; i++) {
+        size_t place = (first + i) % gathering->count;
+        enum read_result result = record_reader_next(gathering->readers[place], &record, error);
+        if (result == READ_RECORD)
+            error_set(error,
+                      "%s has more records than %s leaves for it; all shards of one stream, in "
+                      "their order, would be right",
+                      record_reader_name(gathering->readers[place]),
+                      record_reader_name(gathering->readers[first]));
+        fine = result == READ_END;
+    }
+    record_free(&record);
+    for (size_t i = 0; fine && i < gathering->count; i++)
+        record_writer_add_source(gathering->writer, "input",
+                                 record_reader_digest(gathering->readers[i]));
+    return fine;
+}
+
+static bool gather_all(struct gathering *gathering, struct error *error) {
+    struct record record = {0};
+    enum read_result result = READ_RECORD;
+    size_t place = 0;
+    while (result == READ_RECORD) {
+        result = record_reader_next(gathering->readers[place], &record, error);
+        if (result != READ_RECORD)
+            break;
+        if (!record_writer_add(gathering->writer, &record, error))
+            result = READ_FAILED;
+        if (stop_requested() && !error_set(error, "stopped by a signal"))
+            result = READ_FAILED;
+        place = (place + 1) % gathering->count;
+    }
+    record_free(&record);
+    return result == READ_END && check_ends(gathering, place, error);
+}
+
+static void run_gather(struct invocation *invocation) {
+    struct error error = {0};
+    struct gathering gathering = {0};
+    bool fine = open_gathering(&gathering, invocation, &error) && gather_all(&gathering, &error);
+    if (fine)
+        fine = record_writer_close(gathering.writer, &error);
+    else
+        record_writer_abandon(gathering.writer);
+    for (size_t i = 0; i < gathering.count; i++)
+        record_reader_close(gathering.readers[i]);
+    free(gathering.readers);
+    if (!fine)
+        tool_fail(invocation, &error);
+}
+
 /* ---- the verbs ---- */
 
 static const struct option_entry no_options[] = {{OPTION_END}};
@@ -513,6 +591,9 @@ static const struct verb verbs[] = {
     {{"records shard", FILES, "Passes on every N-th record, beginning with record I.",
       shard_options},
      run_shard},
+    {{"records gather", FILES, "Puts the shards of a stream together again, in its order.",
+      output_options},
+     run_gather},
     {{"records cat", FILES, "Joins streams to one of a single segment.", output_options}, run_cat},
     {{"records info", FILES, "Prints provenance, counts and digest as JSON, a line a stream.",
       info_options},

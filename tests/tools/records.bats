@@ -187,6 +187,11 @@ fails_with() { # STATUS TEXT COMMAND …: one line on stderr that holds TEXT, no
     cmp a.rec b.rec
     run -1 records same -q a.rec c.rec
     [ "$(numbers <a.rec | tr ' ' '\n' | sort -n | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 " ]
+    for i in 0 1 2; do records shard -q --shards 3 --index $i x.rec -o s$i.rec; done
+    records gather -q s0.rec s1.rec s2.rec -o g.rec
+    records same g.rec x.rec
+    fails_with 1 "more records than" records gather -q s1.rec s0.rec s2.rec -o bad.rec
+    [ ! -e bad.rec ]
     fails_with 2 "--shards is missing" records shard x.rec
     fails_with 2 "0 to 2 would be right" records shard --shards 3 --index 3 x.rec
 }
@@ -320,7 +325,7 @@ fails_with() { # STATUS TEXT COMMAND …: one line on stderr that holds TEXT, no
     fails_with 2 "see records head --help" records head -n -1
     fails_with 2 "see records show --help" records show --nonsense
     records --version | grep -q '^records (lockpick) '
-    for verb in show make check salvage count head select set shuffle shard cat info same; do
+    for verb in show make check salvage count head select set shuffle shard gather cat info same; do
         records --help | grep -q "^  $verb "
         records $verb --help | grep -q "^usage: records $verb "
     done
