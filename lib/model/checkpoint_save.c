@@ -1,8 +1,10 @@
 /*
- * Writing a checkpoint directory: weights and low halves streamed from the device side by side, the
- * digest taken on the way; the configuration; lockpick.json; the tokenizer's files copied.
+ * Writing a checkpoint directory: weights, in shards where they are large, and low halves streamed
+ * from the device, the digest taken on the way; the configuration; lockpick.json; the files of the
+ * tokenizer, and of the sentence encoder's pooling, copied.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@
 #include "model/storage.h"
 
 #define COPY_LIMIT ((size_t)256 << 20)
+#define SHARD_SIZE ((int64_t)5 * 1000 * 1000 * 1000) /* as transformers has had it */
 
 /* ---- the place ---- */
 
@@ -54,85 +57,6 @@ bool checkpoint_directory_open(struct output_directory *directory, const char *p
 
 /* ---- weights ---- */
 
-struct saving {
-    struct model *model;
-    struct stored_tensor *stored;
-    size_t count;
-    struct safetensors_writer values;
-    struct safetensors_writer lows; /* of bf16 models only */
-    struct digest digest;
-};
-
-static bool create(struct safetensors_writer *writer, const struct saving *saving,
-                   const char *directory, const char *name, const char *dtype,
-                   struct error *error) {
-    struct safetensors_entry *entries = allocate(saving->count, sizeof *entries);
-    for (size_t i = 0; i < saving->count; i++) {
-        const struct stored_tensor *stored = &saving->stored[i];
-        entries[i] = (struct safetensors_entry){.name = stored->name, .dtype = dtype};
-        if (!stored->vector)
-            entries[i].shape[entries[i].dimensions++] = stored->rows;
-        entries[i].shape[entries[i].dimensions++] = stored->columns;
-    }
-    char *path = path_join(directory, name);
-    bool fine = safetensors_create(writer, path, entries, saving->count, error);
-    free(path);
-    free(entries);
-    return fine;
-}
-
-/* One stored tensor from the device to the file, a chunk of rows at a time. */
-static bool stream(struct saving *saving, struct safetensors_writer *writer,
-                   const struct tensor *weight, const struct stored_tensor *stored,
-                   struct error *error) {
-    int64_t step = stored_chunk_rows(stored);
-    size_t row_size = (size_t)stored->columns * dtype_size(weight->type);
-    uint8_t *bytes = allocate((size_t)step, row_size);
-    digest_tensor(&saving->digest, stored, weight->type);
-    bool fine = true;
-    for (int64_t row = 0; fine && row < stored->rows; row += step) {
-        int64_t rows = stored->rows - row < step ? stored->rows - row : step;
-        size_t size = (size_t)rows * row_size;
-        device_download(saving->model->device, bytes, stored_rows(weight, stored, row, rows));
-        digest_bytes(&saving->digest, bytes, size);
-        fine = safetensors_write(writer, bytes, size, error);
-    }
-    free(bytes);
-    return fine;
-}
-
-static bool stream_all(struct saving *saving, struct error *error) {
-    for (size_t i = 0; i < saving->count; i++) {
-        const struct stored_tensor *stored = &saving->stored[i];
-        const struct learning_weight *weight = &saving->model->weights[stored->index];
-        if (!stream(saving, &saving->values, &weight->value, stored, error))
-            return false;
-        if (weight->low.data != NULL && !stream(saving, &saving->lows, &weight->low, stored, error))
-            return false;
-    }
-    return device_finish(saving->model->device, error);
-}
-
-static bool save_weights(struct model *model, const char *directory, struct error *error) {
-    struct saving saving = {.model = model};
-    saving.stored = model_stored_tensors(&model->config, &saving.count);
-    bool halves = model->config.type == DTYPE_BF16;
-    digest_start(&saving.digest);
-    bool fine =
-        create(&saving.values, &saving, directory, "model.safetensors", halves ? "BF16" : "F32",
-               error) &&
-        (!halves || create(&saving.lows, &saving, directory, "low.safetensors", "I16", error)) &&
-        stream_all(&saving, error) && safetensors_commit(&saving.values, error) &&
-        (!halves || safetensors_commit(&saving.lows, error));
-    digest_finish(&saving.digest, model->digest);
-    safetensors_abandon(&saving.values); /* nothing is left to do after a commit */
-    safetensors_abandon(&saving.lows);
-    free(saving.stored);
-    return fine;
-}
-
-/* ---- the small files ---- */
-
 static bool save_json(const json_t *json, const char *directory, const char *name,
                       struct error *error) {
     struct buffer text = {0};
@@ -144,12 +68,186 @@ static bool save_json(const json_t *json, const char *directory, const char *nam
     return fine;
 }
 
-static bool save_note(const struct model *model, const char *directory, const char *made_by,
-                      struct error *error) {
+/* One series of tensors on its way to files: the values, in shards, or the low halves. */
+struct series {
+    struct safetensors_writer writer;
+    struct digest digest;
+    const char *dtype;
+    bool low;
+    size_t *shard_end; /* for each file, the number of the tensor behind its last */
+    size_t shards, shard;
+};
+
+struct saving {
+    struct model *model;
+    const char *directory;
+    struct stored_tensor *stored;
+    size_t count;
+    uint8_t *bytes; /* one piece */
+};
+
+static size_t stored_bytes(const struct saving *saving, size_t i, enum dtype type) {
+    return (size_t)(saving->stored[i].rows * saving->stored[i].columns) * dtype_size(type);
+}
+
+/* Cuts as transformers does: a file is full when the next tensor would make it larger than `most`.
+ */
+static void cut_shards(struct series *series, const struct saving *saving, enum dtype type,
+                       int64_t most) {
+    size_t size = 0;
+    series->shard_end = allocate(saving->count, sizeof *series->shard_end);
+    for (size_t i = 0; i < saving->count; i++) {
+        size_t bytes = stored_bytes(saving, i, type);
+        if (i > 0 && size + bytes > (size_t)most) {
+            series->shard_end[series->shards++] = i;
+            size = 0;
+        }
+        size += bytes;
+    }
+    series->shard_end[series->shards++] = saving->count;
+}
+
+static char *shard_name(const struct series *series, size_t shard) {
+    if (series->low)
+        return copy_text("low.safetensors");
+    if (series->shards == 1)
+        return copy_text("model.safetensors");
+    return format_text("model-%05zu-of-%05zu.safetensors", shard + 1, series->shards);
+}
+
+static bool start_shard(struct series *series, const struct saving *saving, struct error *error) {
+    size_t first = series->shard > 0 ? series->shard_end[series->shard - 1] : 0;
+    size_t count = series->shard_end[series->shard] - first;
+    struct safetensors_entry *entries = allocate(count, sizeof *entries);
+    for (size_t i = 0; i < count; i++) {
+        const struct stored_tensor *stored = &saving->stored[first + i];
+        entries[i] = (struct safetensors_entry){.name = stored->name, .dtype = series->dtype};
+        if (!stored->vector)
+            entries[i].shape[entries[i].dimensions++] = stored->rows;
+        entries[i].shape[entries[i].dimensions++] = stored->columns;
+    }
+    char *name = shard_name(series, series->shard), *path = path_join(saving->directory, name);
+    bool fine = safetensors_create(&series->writer, path, entries, count, error);
+    free(name);
+    free(path);
+    free(entries);
+    return fine;
+}
+
+/* One stored tensor from the device to the file, a piece at a time. */
+static bool stream(struct series *series, const struct saving *saving, const struct tensor *weight,
+                   const struct stored_tensor *stored, struct error *error) {
+    size_t width = dtype_size(weight->type);
+    size_t total = (size_t)(stored->rows * stored->columns) * width;
+    size_t pieces = digest_pieces(total);
+    struct piece_digest *digests = allocate(pieces, sizeof *digests);
+    bool fine = true;
+    for (size_t i = 0; fine && i < pieces; i++) {
+        size_t start = i * DIGEST_PIECE;
+        size_t size = total - start < DIGEST_PIECE ? total - start : DIGEST_PIECE;
+        struct piece_hash hash;
+        download_stored(saving->model->device, weight, stored, (int64_t)(start / width),
+                        (int64_t)(size / width), saving->bytes);
+        piece_start(&hash);
+        piece_add(&hash, saving->bytes, size);
+        piece_finish(&hash, &digests[i]);
+        fine = safetensors_write(&series->writer, saving->bytes, size, error);
+    }
+    digest_tensor(&series->digest, stored, dtype_name(weight->type), digests, pieces);
+    free(digests);
+    return fine;
+}
+
+static bool stream_all(struct series *series, const struct saving *saving, struct error *error) {
+    digest_start(&series->digest, series->low);
+    for (size_t i = 0; i < saving->count; i++) {
+        const struct stored_tensor *stored = &saving->stored[i];
+        const struct learning_weight *weight = &saving->model->weights[stored->index];
+        bool first = i == 0 || i == series->shard_end[series->shard - 1];
+        if ((first && !start_shard(series, saving, error)) ||
+            !stream(series, saving, series->low ? &weight->low : &weight->value, stored, error))
+            return false;
+        if (i + 1 == series->shard_end[series->shard]) {
+            series->shard++;
+            if (!safetensors_commit(&series->writer, error))
+                return false;
+        }
+    }
+    return device_finish(saving->model->device, error);
+}
+
+static void series_close(struct series *series) {
+    safetensors_abandon(&series->writer); /* nothing is left to do after a commit */
+    free(series->shard_end);
+}
+
+/* model.safetensors.index.json: which tensor lies in which shard. */
+static bool save_index(const struct series *series, const struct saving *saving,
+                       struct error *error) {
+    enum dtype type = saving->model->config.type;
+    json_t *map = json_object();
+    json_int_t total = 0;
+    size_t shard = 0;
+    for (size_t i = 0; i < saving->count; i++) {
+        shard += i == series->shard_end[shard];
+        char *name = shard_name(series, shard);
+        json_object_set_new(map, saving->stored[i].name, json_string(name));
+        total += (json_int_t)stored_bytes(saving, i, type);
+        free(name);
+    }
+    json_t *index = json_pack("{s{sIsI} so}", "metadata", "total_parameters",
+                              (json_int_t)model_config_parameters(&saving->model->config),
+                              "total_size", total, "weight_map", map);
+    bool fine = save_json(index, saving->directory, "model.safetensors.index.json", error);
+    json_decref(index);
+    return fine;
+}
+
+/* Sets model->digest; `low` becomes the low digest. */
+static bool save_series(struct saving *saving, char low[33], struct error *error) {
+    struct model *model = saving->model;
+    bool halves = model->weights[0].low.data != NULL;
+    struct series values = {.dtype = model->config.type == DTYPE_BF16 ? "BF16" : "F32"};
+    struct series lows = {.dtype = "I16", .low = true};
+    cut_shards(&values, saving, model->config.type,
+               model->shard_size > 0 ? model->shard_size : SHARD_SIZE);
+    cut_shards(&lows, saving, DTYPE_I16, INT64_MAX);
+    bool fine = stream_all(&values, saving, error) &&
+                (values.shards == 1 || save_index(&values, saving, error));
+    low[0] = '\0';
+    if (fine && halves) {
+        fine = stream_all(&lows, saving, error);
+        digest_low(&lows.digest, low);
+    }
+    digest_whole(&values.digest, low, model->digest);
+    series_close(&values);
+    series_close(&lows);
+    return fine;
+}
+
+static bool save_weights(struct model *model, const char *directory, char low[33],
+                         struct error *error) {
+    struct saving saving = {
+        .model = model, .directory = directory, .bytes = allocate(DIGEST_PIECE, 1)};
+    saving.stored = model_stored_tensors(&model->config, &saving.count);
+    bool fine = save_series(&saving, low, error);
+    free(saving.stored);
+    free(saving.bytes);
+    return fine;
+}
+
+/* ---- the small files ---- */
+
+static bool save_note(const struct model *model, const char *directory, const char *low,
+                      const char *made_by, struct error *error) {
     json_t *maker = json_string(made_by); /* NULL where it is not UTF-8 */
-    json_t *note = json_pack("{si ss sI so}", "format", 1, "digest", model->digest, "parameters",
-                             (json_int_t)model_config_parameters(&model->config), "made_by",
-                             maker ? maker : json_string("arguments that are not UTF-8"));
+    json_t *note = json_pack("{si ss}", "format", 2, "digest", model->digest);
+    if (low[0] != '\0')
+        json_object_set_new(note, "low_digest", json_string(low));
+    json_object_set_new(note, "parameters",
+                        json_integer((json_int_t)model_config_parameters(&model->config)));
+    json_object_set_new(note, "made_by",
+                        maker ? maker : json_string("arguments that are not UTF-8"));
     bool fine = save_json(note, directory, "lockpick.json", error);
     json_decref(note);
     return fine;
@@ -175,6 +273,23 @@ static bool save_tokenizer_config(const char *directory, struct error *error) {
     return fine;
 }
 
+/* `name` may lie in a folder of its own, which is made. */
+static bool copy_named(const char *source, const char *directory, const char *name, bool *found,
+                       struct error *error) {
+    char *from = path_join(source, name), *folder = path_join(directory, name);
+    bool fine = true;
+    *found = access(from, F_OK) == 0;
+    if (*found && strchr(name, '/') != NULL) {
+        *strrchr(folder, '/') = '\0';
+        fine = mkdir(folder, 0777) == 0 || errno == EEXIST ||
+               error_set_errno(error, "%s: cannot be made", folder);
+    }
+    fine = fine && (!*found || copy_file(from, directory, name, error));
+    free(from);
+    free(folder);
+    return fine;
+}
+
 /* `found` counts the files that a tokenizer can be made from. */
 static bool copy_directory(const char *source, const char *directory, size_t *found,
                            struct error *error) {
@@ -185,17 +300,19 @@ static bool copy_directory(const char *source, const char *directory, size_t *fo
                                         "generation_config.json",
                                         "added_tokens.json",
                                         "vocab.json",
+                                        "vocab.txt",
                                         "merges.txt",
-                                        "chat_template.jinja"};
+                                        "chat_template.jinja",
+                                        "chat_template.json",
+                                        "modules.json",
+                                        "sentence_bert_config.json",
+                                        "config_sentence_transformers.json",
+                                        "1_Pooling/config.json"};
     bool fine = true;
     for (size_t i = 0; fine && i < sizeof names / sizeof *names; i++) {
-        char *from = path_join(source, names[i]);
-        struct stat status;
-        if (stat(from, &status) == 0) {
-            fine = copy_file(from, directory, names[i], error);
-            *found += i < 2;
-        }
-        free(from);
+        bool there;
+        fine = copy_named(source, directory, names[i], &there, error);
+        *found += there && i < 2;
     }
     return fine;
 }
@@ -216,7 +333,8 @@ static bool save_tokenizer(const char *source, const char *directory, struct err
 
 bool model_save(struct model *model, const char *directory, const char *tokenizer_source,
                 const char *made_by, struct error *error) {
-    if (!save_weights(model, directory, error) ||
+    char low[33];
+    if (!save_weights(model, directory, low, error) ||
         !save_json(model->config.json, directory, "config.json", error))
         return false;
     size_t found = 0;
@@ -224,5 +342,5 @@ bool model_save(struct model *model, const char *directory, const char *tokenize
                 : model->directory != NULL
                     ? copy_directory(model->directory, directory, &found, error)
                     : true;
-    return fine && save_note(model, directory, made_by, error);
+    return fine && save_note(model, directory, low, made_by, error);
 }

@@ -1,93 +1,192 @@
-/* The weights of a model: where each lies, what it is called, how it is stored, its digest. */
+/* The weights of a model: which it has, where each lies, and how elements get there and back. */
 #include "model/model.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "model/storage.h"
 
+/* ---- which there are ---- */
+
+bool outer_shape(const struct model_config *config, enum model_weight which, int64_t *rows,
+                 int64_t *columns) {
+    bool bias = config->norm == NORM_LAYER;
+    const int64_t counts[MODEL_WEIGHTS] = {
+        [MODEL_EMBEDDING] = config->vocabulary,
+        [MODEL_POSITION_EMBEDDING] = config->rotary.size == 0 ? config->positions : 0,
+        [MODEL_TYPE_EMBEDDING] = config->types,
+        [MODEL_EMBEDDING_NORM] = config->post_norm,
+        [MODEL_EMBEDDING_NORM_BIAS] = config->post_norm && bias,
+        [MODEL_FINAL_NORM] = !config->post_norm,
+        [MODEL_FINAL_NORM_BIAS] = !config->post_norm && bias,
+        [MODEL_OUTPUT] = config->causal && !config->tied ? config->vocabulary : 0,
+    };
+    *rows = counts[which];
+    *columns = config->width;
+    return *rows > 0;
+}
+
+bool layer_shape(const struct model_config *config, enum layer_weight which, int64_t *rows,
+                 int64_t *columns) {
+    int64_t D = config->width, F = config->mlp_width, up = model_config_up_rows(config);
+    int64_t queries = config->heads * config->head_size;
+    int64_t qkv = queries + 2 * config->kv_heads * config->head_size;
+    bool norm_bias = config->norm == NORM_LAYER;
+    const int64_t shapes[LAYER_WEIGHTS][2] = {
+        [LAYER_ATTENTION_NORM] = {1, D},
+        [LAYER_ATTENTION_NORM_BIAS] = {norm_bias, D},
+        [LAYER_QKV] = {qkv, D},
+        [LAYER_QKV_BIAS] = {config->qkv_bias, qkv},
+        [LAYER_QUERY_NORM] = {config->head_norms, config->head_size},
+        [LAYER_KEY_NORM] = {config->head_norms, config->head_size},
+        [LAYER_ATTENTION_OUT] = {D, queries},
+        [LAYER_ATTENTION_OUT_BIAS] = {config->attention_out_bias, D},
+        [LAYER_MLP_NORM] = {1, D},
+        [LAYER_MLP_NORM_BIAS] = {norm_bias, D},
+        [LAYER_UP] = {up, D},
+        [LAYER_UP_BIAS] = {config->mlp_bias, up},
+        [LAYER_DOWN] = {D, F},
+        [LAYER_DOWN_BIAS] = {config->mlp_bias, D},
+    };
+    *rows = shapes[which][0];
+    *columns = shapes[which][1];
+    return *rows > 0;
+}
+
+/* How many weights of each kind stand before `end`. */
+static size_t outer_before(const struct model_config *config, int end) {
+    size_t count = 0;
+    int64_t rows, columns;
+    for (int which = 0; which < end; which++)
+        count += outer_shape(config, (enum model_weight)which, &rows, &columns);
+    return count;
+}
+
+static size_t layer_before(const struct model_config *config, int end) {
+    size_t count = 0;
+    int64_t rows, columns;
+    for (int which = 0; which < end; which++)
+        count += layer_shape(config, (enum layer_weight)which, &rows, &columns);
+    return count;
+}
+
+size_t outer_index(const struct model_config *config, enum model_weight which) {
+    size_t layers =
+        which < MODEL_FINAL_NORM ? 0 : (size_t)config->layers * layer_before(config, LAYER_WEIGHTS);
+    return layers + outer_before(config, (int)which);
+}
+
+size_t layer_index(const struct model_config *config, int64_t layer, enum layer_weight which) {
+    return outer_before(config, MODEL_FINAL_NORM) +
+           (size_t)layer * layer_before(config, LAYER_WEIGHTS) + layer_before(config, (int)which);
+}
+
 /* ---- places ---- */
+
+struct learning_weight *model_part(const struct model *model, enum model_weight which) {
+    return model->outer[which] < 0 ? NULL : &model->weights[model->outer[which]];
+}
+
+struct learning_weight *model_layer(const struct model *model, int64_t layer,
+                                    enum layer_weight which) {
+    if (model->in_layer[which] < 0)
+        return NULL;
+    return &model->weights[model->first_layer + layer * model->per_layer + model->in_layer[which]];
+}
 
 struct learning_weight *model_embedding(const struct model *model) {
     return &model->weights[0];
 }
 
-struct learning_weight *model_layer(const struct model *model, int64_t layer,
-                                    enum layer_weight which) {
-    return &model->weights[1 + layer * LAYER_WEIGHTS + (int64_t)which];
-}
-
-struct learning_weight *model_final_norm(const struct model *model) {
-    return &model->weights[1 + model->config.layers * LAYER_WEIGHTS];
-}
-
 struct learning_weight *model_output(const struct model *model) {
-    return model->config.tied ? &model->weights[0] : model_final_norm(model) + 1;
+    if (!model->config.causal)
+        return NULL;
+    return model->config.tied ? model_embedding(model) : model_part(model, MODEL_OUTPUT);
+}
+
+struct tensor weight_value(const struct learning_weight *weight) {
+    return weight != NULL ? weight->value : (struct tensor){0};
 }
 
 void model_weight_name(const struct model *model, size_t index, char name[64]) {
-    static const char *const parts[LAYER_WEIGHTS] = {"attention norm", "qkv",     "attention out",
-                                                     "mlp norm",       "gate up", "down"};
-    size_t last = 1 + (size_t)model->config.layers * LAYER_WEIGHTS;
-    if (index == 0)
-        snprintf(name, 64, "embedding");
-    else if (index < last)
-        snprintf(name, 64, "layer %zu %s", (index - 1) / LAYER_WEIGHTS,
-                 parts[(index - 1) % LAYER_WEIGHTS]);
-    else
-        snprintf(name, 64, "%s", index == last ? "final norm" : "output");
-}
-
-static size_t weight_count(const struct model_config *config) {
-    return 1 + (size_t)config->layers * LAYER_WEIGHTS + 1 + (config->tied ? 0 : 1);
-}
-
-/* Rows and columns of weights[index]. */
-static void weight_shape(const struct model_config *config, size_t index, int64_t *rows,
-                         int64_t *columns) {
-    int64_t queries = config->heads * config->head_size;
-    int64_t keys = config->kv_heads * config->head_size;
-    const int64_t shapes[LAYER_WEIGHTS][2] = {
-        [LAYER_ATTENTION_NORM] = {1, config->width},
-        [LAYER_QKV] = {queries + 2 * keys, config->width},
-        [LAYER_ATTENTION_OUT] = {config->width, queries},
-        [LAYER_MLP_NORM] = {1, config->width},
-        [LAYER_GATE_UP] = {2 * config->mlp_width, config->width},
-        [LAYER_DOWN] = {config->width, config->mlp_width},
-    };
-    size_t last = 1 + (size_t)config->layers * LAYER_WEIGHTS;
-    bool in_layer = index > 0 && index < last;
-    *rows = in_layer        ? shapes[(index - 1) % LAYER_WEIGHTS][0]
-            : index == last ? 1
-                            : config->vocabulary;
-    *columns = in_layer ? shapes[(index - 1) % LAYER_WEIGHTS][1] : config->width;
+    static const char *const outer[MODEL_WEIGHTS] = {
+        "embedding",           "position embedding", "type embedding",  "embedding norm",
+        "embedding norm bias", "final norm",         "final norm bias", "output"};
+    static const char *const parts[LAYER_WEIGHTS] = {"attention norm",
+                                                     "attention norm bias",
+                                                     "qkv",
+                                                     "qkv bias",
+                                                     "query norm",
+                                                     "key norm",
+                                                     "attention out",
+                                                     "attention out bias",
+                                                     "mlp norm",
+                                                     "mlp norm bias",
+                                                     "up",
+                                                     "up bias",
+                                                     "down",
+                                                     "down bias"};
+    int place = (int)index - model->first_layer;
+    for (int which = 0; which < MODEL_WEIGHTS; which++)
+        if (model->outer[which] == (int)index)
+            snprintf(name, 64, "%s", outer[which]);
+    for (int which = 0; which < LAYER_WEIGHTS; which++)
+        if (place >= 0 && place < (int)model->config.layers * model->per_layer &&
+            model->in_layer[which] == place % model->per_layer)
+            snprintf(name, 64, "layer %d %s", place / model->per_layer, parts[which]);
 }
 
 /* ---- memory ---- */
 
-static void cut_weights(struct model *model, struct arena *arena) {
+static void cut_weight(struct model *model, struct arena *arena, bool halves, size_t index,
+                       int64_t rows, int64_t columns) {
     enum dtype type = model->config.type;
-    for (size_t i = 0; i < model->weight_count; i++) {
-        int64_t rows, columns;
-        weight_shape(&model->config, i, &rows, &columns);
-        struct learning_weight *weight = &model->weights[i];
-        weight->value = arena_tensor(arena, type, rows, columns);
-        weight->low =
-            type == DTYPE_BF16 ? arena_tensor(arena, DTYPE_I16, rows, columns) : (struct tensor){0};
-    }
+    struct learning_weight *weight = &model->weights[index];
+    weight->value = arena_tensor(arena, type, rows, columns);
+    if (halves && type == DTYPE_BF16)
+        weight->low = arena_tensor(arena, DTYPE_I16, rows, columns);
 }
 
-bool model_reserve(struct model *model, struct error *error) {
-    model->weight_count = weight_count(&model->config);
+static void cut_weights(struct model *model, struct arena *arena, bool halves) {
+    const struct model_config *config = &model->config;
+    int64_t rows, columns;
+    for (int which = 0; which < MODEL_WEIGHTS; which++)
+        if (outer_shape(config, (enum model_weight)which, &rows, &columns))
+            cut_weight(model, arena, halves, outer_index(config, (enum model_weight)which), rows,
+                       columns);
+    for (int64_t layer = 0; layer < config->layers; layer++)
+        for (int which = 0; which < LAYER_WEIGHTS; which++)
+            if (layer_shape(config, (enum layer_weight)which, &rows, &columns))
+                cut_weight(model, arena, halves,
+                           layer_index(config, layer, (enum layer_weight)which), rows, columns);
+}
+
+static void find_places(struct model *model) {
+    const struct model_config *config = &model->config;
+    int64_t rows, columns;
+    model->first_layer = (int)layer_index(config, 0, (enum layer_weight)0);
+    model->per_layer = (int)layer_before(config, LAYER_WEIGHTS);
+    for (int which = 0; which < MODEL_WEIGHTS; which++)
+        model->outer[which] = outer_shape(config, (enum model_weight)which, &rows, &columns)
+                                  ? (int)outer_index(config, (enum model_weight)which)
+                                  : -1;
+    for (int which = 0; which < LAYER_WEIGHTS; which++)
+        model->in_layer[which] = layer_shape(config, (enum layer_weight)which, &rows, &columns)
+                                     ? (int)layer_before(config, which)
+                                     : -1;
+}
+
+bool model_reserve(struct model *model, bool halves, struct error *error) {
+    find_places(model);
+    model->weight_count = outer_index(&model->config, MODEL_WEIGHTS);
     model->weights = allocate(model->weight_count, sizeof *model->weights);
     struct arena measured = arena_measure();
-    cut_weights(model, &measured);
+    cut_weights(model, &measured, halves);
     if (!arena_open(&model->arena, model->device, measured.used, error))
         return error_place(error, "%" PRId64 " parameters",
                            model_config_parameters(&model->config));
-    cut_weights(model, &model->arena);
+    cut_weights(model, &model->arena, halves);
     return true;
 }
 
@@ -100,92 +199,45 @@ void model_close(struct model *model) {
     *model = (struct model){0};
 }
 
-/* ---- storage ---- */
+/* ---- elements ---- */
 
-/* Appends one stored tensor; the next of the same weight starts behind it. */
-static void add_stored(struct stored_tensor **next, size_t index, int64_t first_row, int64_t rows,
-                       int64_t columns, const char *name) {
-    struct stored_tensor *stored = (*next)++;
-    *stored = (struct stored_tensor){.index = index,
-                                     .first_row = first_row,
-                                     .rows = rows,
-                                     .columns = columns,
-                                     .vector = strstr(name, "norm") != NULL};
-    snprintf(stored->name, sizeof stored->name, "%s", name);
+int64_t stored_place(const struct stored_tensor *stored, int64_t element, int64_t *run) {
+    int64_t total = stored->rows * stored->columns, block = stored->block;
+    if (block == 0) {
+        *run = total - element;
+        return stored->first + element;
+    }
+    int64_t head = element / (3 * block), part = element / block % 3, within = element % block;
+    *run = block - within;
+    return stored->first + part * (total / 3) + head * block + within;
 }
 
-static void add_layer(struct stored_tensor **next, const struct model_config *config,
-                      int64_t layer) {
-    int64_t width = config->width, mlp = config->mlp_width;
-    int64_t queries = config->heads * config->head_size;
-    int64_t keys = config->kv_heads * config->head_size;
-    const struct {
-        const char *name;
-        enum layer_weight which;
-        int64_t first_row, rows, columns;
-    } parts[] = {
-        {"input_layernorm", LAYER_ATTENTION_NORM, 0, 1, width},
-        {"self_attn.q_proj", LAYER_QKV, 0, queries, width},
-        {"self_attn.k_proj", LAYER_QKV, queries, keys, width},
-        {"self_attn.v_proj", LAYER_QKV, queries + keys, keys, width},
-        {"self_attn.o_proj", LAYER_ATTENTION_OUT, 0, width, queries},
-        {"post_attention_layernorm", LAYER_MLP_NORM, 0, 1, width},
-        {"mlp.gate_proj", LAYER_GATE_UP, 0, mlp, width},
-        {"mlp.up_proj", LAYER_GATE_UP, mlp, mlp, width},
-        {"mlp.down_proj", LAYER_DOWN, 0, width, mlp},
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        char name[96];
-        snprintf(name, sizeof name, "model.layers.%" PRId64 ".%s.weight", layer, parts[i].name);
-        add_stored(next, 1 + (size_t)layer * LAYER_WEIGHTS + parts[i].which, parts[i].first_row,
-                   parts[i].rows, parts[i].columns, name);
+struct tensor weight_elements(const struct tensor *weight, int64_t first, int64_t count) {
+    int64_t total = weight->rows * weight->columns;
+    struct tensor row = {weight->data, weight->type, 1, total, total};
+    return tensor_columns(row, first, count);
+}
+
+void upload_stored(struct device *device, const struct tensor *weight,
+                   const struct stored_tensor *stored, int64_t first, int64_t count,
+                   const void *bytes) {
+    size_t size = dtype_size(weight->type);
+    for (int64_t done = 0, run; done < count; done += run) {
+        int64_t place = stored_place(stored, first + done, &run);
+        run = run < count - done ? run : count - done;
+        device_upload(device, weight_elements(weight, place, run),
+                      (const uint8_t *)bytes + (size_t)done * size);
     }
 }
 
-struct stored_tensor *model_stored_tensors(const struct model_config *config, size_t *count) {
-    *count = 2 + 9 * (size_t)config->layers + (config->tied ? 0 : 1);
-    struct stored_tensor *all = allocate(*count, sizeof *all), *next = all;
-    size_t last = 1 + (size_t)config->layers * LAYER_WEIGHTS;
-    add_stored(&next, 0, 0, config->vocabulary, config->width, "model.embed_tokens.weight");
-    for (int64_t layer = 0; layer < config->layers; layer++)
-        add_layer(&next, config, layer);
-    add_stored(&next, last, 0, 1, config->width, "model.norm.weight");
-    if (!config->tied)
-        add_stored(&next, last + 1, 0, config->vocabulary, config->width, "lm_head.weight");
-    return all;
-}
-
-int64_t stored_chunk_rows(const struct stored_tensor *stored) {
-    int64_t rows = ((int64_t)4 << 20) / stored->columns;
-    return rows < 1 ? 1 : rows > stored->rows ? stored->rows : rows;
-}
-
-struct tensor stored_rows(const struct tensor *weight, const struct stored_tensor *stored,
-                          int64_t first, int64_t count) {
-    return tensor_rows(*weight, stored->first_row + first, count);
-}
-
-/* ---- digest ---- */
-
-void digest_start(struct digest *digest) {
-    digest->state = XXH3_createState();
-    XXH3_128bits_reset(digest->state);
-}
-
-void digest_tensor(struct digest *digest, const struct stored_tensor *stored, enum dtype type) {
-    char line[192];
-    int size = snprintf(line, sizeof line, "%s %s %" PRId64 " %" PRId64 "\n", stored->name,
-                        dtype_name(type), stored->rows, stored->columns);
-    digest_bytes(digest, line, (size_t)size);
-}
-
-void digest_bytes(struct digest *digest, const void *bytes, size_t size) {
-    XXH3_128bits_update(digest->state, bytes, size);
-}
-
-void digest_finish(struct digest *digest, char hex[33]) {
-    XXH128_hash_t hash = XXH3_128bits_digest(digest->state);
-    snprintf(hex, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
-    XXH3_freeState(digest->state);
-    digest->state = NULL;
+void download_stored(struct device *device, const struct tensor *weight,
+                     const struct stored_tensor *stored, int64_t first, int64_t count,
+                     void *bytes) {
+    size_t size = dtype_size(weight->type);
+    for (int64_t done = 0, run; done < count; done += run) {
+        int64_t place = stored_place(stored, first + done, &run);
+        run = run < count - done ? run : count - done;
+        device_download(device, (uint8_t *)bytes + (size_t)done * size,
+                        weight_elements(weight, place, run));
+    }
 }
