@@ -17,6 +17,8 @@ static struct {
     const char *output;
     int type;
     uint64_t seed;
+    int64_t threads;
+    int64_t shard_size;
     bool replace;
     struct text_list settings;
 } options = {.type = TYPE_OF_CONFIG};
@@ -31,6 +33,11 @@ static const struct option_entry table[] = {
     {OPTION_CHOICE, 0, "dtype", "TYPE", &options.type,
      "f32, or bf16 with low halves; else what the configuration says", .choices = "f32|bf16"},
     {OPTION_SEED, 0, "seed", "N", &options.seed, "seed of the weights (0)"},
+    {OPTION_INTEGER, 0, "shard-size", "BYTES", &options.shard_size,
+     "weights in one file, at most (default 5G)", .minimum = 1, .maximum = 1e15,
+     .flags = OPTION_SILENT},
+    {OPTION_INTEGER, 't', "threads", "N", &options.threads, "CPU threads (default: all cores)",
+     .maximum = 4096, .flags = OPTION_SILENT},
     {OPTION_FLAG, 'f', "force", NULL, &options.replace, "replace DIR where it exists",
      .flags = OPTION_SILENT},
     {OPTION_FILE, 'o', "output", "DIR", &options.output, "the checkpoint directory to make"},
@@ -43,7 +50,8 @@ static const struct tool tool = {
     .summary = "Makes a model with random weights: a Hugging Face checkpoint directory.",
     .options = table,
     .notes = "Where the configuration has no vocab_size, or 0, the tokenizer's size is taken.\n"
-             "The same seed gives the same weights on every device.",
+             "The same seed gives the same weights on every device, with any number of threads.",
+    .computes = true,
 };
 
 /* A vocabulary that the configuration leaves open is the tokenizer's; any other must hold it. */
@@ -105,6 +113,7 @@ static bool make(const struct invocation *invocation, struct model_config *confi
     char *maker = made_by(invocation);
     bool fine = model_initialize(&model, config, device, options.seed, error);
     if (fine) {
+        model.shard_size = options.shard_size;
         fine = model_save(&model, directory.partial, options.tokenizer, maker, error) &&
                directory_commit(&directory, error);
         if (fine)
@@ -136,7 +145,7 @@ int main(int argc, char **argv) {
     struct model_config config;
     if (!configure(&config, tokens, &error))
         tool_fail(&invocation, &error);
-    struct device *device = device_open("cpu", 1, &error);
+    struct device *device = device_open("cpu", (int)options.threads, &error);
     bool fine = device != NULL && make(&invocation, &config, device, &error);
     device_close(device);
     text_list_free(&options.settings);

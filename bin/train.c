@@ -19,6 +19,8 @@ static struct {
     struct optimizer_settings optimizer;
     const char *device;
     int64_t threads;
+    int type; /* enum model_type */
+    int64_t shard_size;
     int64_t epochs, batch, micro_batch, max_completion;
     double rate, warmup, cooldown;
     int64_t examples; /* a stream's length, for the warm-up and the time left */
@@ -97,6 +99,12 @@ static const struct option_entry options[] = {
     {OPTION_FILE, 0, "metrics", "FILE", &settings.filter.output,
      "write metrics to FILE instead of standard output"},
     {OPTION_SEED, 's', "seed", "N", &settings.seed, "of the order of examples (default 0)"},
+    {OPTION_CHOICE, 0, "dtype", "TYPE", &settings.type,
+     "train f32 weights, or bf16 ones with low halves; default: as stored, f16 as f32",
+     .choices = MODEL_TYPES},
+    {OPTION_INTEGER, 0, "shard-size", "BYTES", &settings.shard_size,
+     "weights in one file of a checkpoint, at most (default 5G)", .minimum = 1, .maximum = 1e15,
+     .flags = OPTION_SILENT},
     {OPTION_TEXT, 'd', "device", "NAME", &settings.device, "cpu, cuda, cuda:N or auto (default)",
      .flags = OPTION_SILENT},
     {OPTION_INTEGER, 't', "threads", "N", &settings.threads, "CPU threads (default: all cores)",
@@ -187,8 +195,12 @@ static bool open_run(struct run *run, struct error *error) {
     run->invocation->arguments.size--; /* ended by a zero that is not counted */
     settings.session.arguments = (const char *)run->invocation->arguments.data;
     if (!session_open(&run->session, &settings.session, error) ||
-        !model_open(&run->model, session_model(&run->session), run->device, error))
+        !model_open(
+            &run->model, session_model(&run->session), run->device,
+            (struct model_opening){.use = MODEL_LEARNING, .type = (enum model_type)settings.type},
+            error))
         return false;
+    run->model.shard_size = settings.shard_size;
     run->tokenizer = tokenizer_open(session_model(&run->session), error);
     struct invocation silent = *run->invocation; /* progress is ours: steps, not records */
     silent.quiet = true;

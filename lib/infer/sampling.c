@@ -49,7 +49,8 @@ static bool run_open(struct run *run, struct invocation *invocation,
     struct completer_settings completer = completer_of(settings);
     run->device = device_open(settings->device, (int)settings->threads, error);
     if (run->device == NULL ||
-        !model_open(&run->model, settings->model, run->device, error))
+        !model_open(&run->model, settings->model, run->device,
+                    (struct model_opening){MODEL_INFERENCE, (enum model_type)settings->type}, error))
         return false;
     buffer_format(&invocation->arguments, "--threads=%d\n", device_threads(run->device));
     run->tokenizer = tokenizer_open(settings->model, error);

@@ -13,7 +13,7 @@ struct sampling_settings {
     struct completer_settings completer;
     const char *model;    /* checkpoint directory */
     const char *password; /* NULL: none given */
-    int place, overflow;  /* enums of completer.h and prompt.h, as options set them */
+    int place, overflow, type; /* enums of prompt.h, completer.h, model.h, as options set them */
     double temperature, top_p;
     const char *device;
     int64_t threads;
@@ -117,6 +117,11 @@ struct sampling_settings {
          .maximum = 1e15,                                                                          \
          .flags = OPTION_SILENT,                                                                   \
          .help = "for keys and values, at most (default: half of what the device has free)"},      \
+        {.kind = OPTION_CHOICE,                                                                    \
+         .name = "dtype",                                                                          \
+         .target = &(settings).type,                                                               \
+         .choices = MODEL_TYPES,                                                                   \
+         .help = "compute with f32 or bf16 weights (default: as stored, f16 as f32)"},             \
         {.kind = OPTION_TEXT,                                                                      \
          .letter = 'd',                                                                            \
          .name = "device",                                                                         \

@@ -109,6 +109,8 @@ enum model_type {
     MODEL_TYPE_BF16,
 };
 
+#define MODEL_TYPES "stored|f32|bf16" /* for OPTION_CHOICE */
+
 struct model_opening {
     enum model_use use;
     enum model_type type;

@@ -1,8 +1,10 @@
 /*
- * The decoder: forward and backward over packed sequences, and forward over a paged key/value
- * cache. Pre-norm blocks of attention and SwiGLU with rotary positions (Llama). Only rows that
- * somebody wants to see run through the last layer behind its attention: in training those that
- * predict a completion token, in prefill the last of each sequence.
+ * The transformer: forward and backward over packed sequences, and forward over a paged key/value
+ * cache. Its blocks are what the configuration describes: norms before the sums or behind them, RMS
+ * or layer norm, attention and MLP one behind the other or side by side, gated or plain MLP, rotary
+ * or learned positions, with or without biases, head norms, a window. Only rows that somebody wants
+ * to see run through the last layer behind its attention: in training those that predict a
+ * completion token, in prefill the last of each sequence.
  *
  * Shapes as in kernel.h; n is the number of wanted rows.
  */
@@ -19,33 +21,37 @@ struct batch {
     struct tensor rows; /* i32 [1, n], ascending: rows whose output is wanted; no data: all T */
 };
 
-/* A model made ready to run: its rotary tables. Borrows the model. */
+/* A model made ready to run: its tables of positions. Borrows the model. */
 struct transformer {
     struct model *model;
     struct arena arena;
-    struct tensor cosine; /* f32 [positions, C/2] */
-    struct tensor sine;
+    struct tensor cosine;    /* f32 [positions, R/2] where positions are rotary */
+    struct tensor sine;      /* the same */
+    struct tensor positions; /* f32 [positions, D] where they are learned; the embedding of type 0,
+                              * which all our texts are of, is added in */
 };
 
 bool transformer_open(struct transformer *transformer, struct model *model, struct error *error);
 void transformer_close(struct transformer *transformer);
 
 /* What a layer keeps for its backward pass. In the last layer the rows of what stands behind the
- * attention are n, not T. */
+ * attention are n, not T. Means are there with layer norm only. */
 struct layer_pass {
-    struct tensor input;          /* [T, D] */
-    struct tensor normed;         /* [T, D] */
-    struct tensor scale;          /* [1, T] */
-    struct tensor qkv;            /* [T, (H+2G)·C], rotated */
-    struct tensor attention;      /* [T, H·C] */
-    struct tensor log_sum;        /* [T, H] */
-    struct tensor attention_rows; /* [n, H·C], last layer only */
-    struct tensor input_rows;     /* [n, D], last layer only */
-    struct tensor middle;         /* [T, D]: input + attention */
-    struct tensor middle_normed;  /* [T, D] */
-    struct tensor middle_scale;   /* [1, T] */
-    struct tensor gate_up;        /* [T, 2F] */
-    struct tensor mlp;            /* [T, F] */
+    struct tensor input;       /* [T, D] */
+    struct tensor normed;      /* [T, D]: norm of the input; unused where norms stand behind */
+    struct tensor mean, scale; /* [1, T]: of that norm */
+    struct tensor qkv;         /* [T, (H+2G)·C]; queries and keys rotated, but with head norms */
+    struct tensor qk;          /* [T, (H+G)·C]: with head norms, normed and rotated */
+    struct tensor qk_scale;    /* [T, H+G]: of head norms */
+    struct tensor attention;   /* [T, H·C] */
+    struct tensor log_sum;     /* [T, H] */
+    struct tensor attention_rows;            /* [n, H·C], last layer only */
+    struct tensor input_rows;                /* [n, D], last layer only */
+    struct tensor middle;                    /* [T, D]: input + attention */
+    struct tensor middle_normed;             /* [T, D]: what the MLP reads */
+    struct tensor middle_mean, middle_scale; /* [1, T] */
+    struct tensor up;                        /* [T, 2F] or [T, F] */
+    struct tensor mlp;                       /* [T, F] */
 };
 
 /* Room for one forward pass (and its backward pass) of up to T tokens and n wanted rows. */
@@ -54,11 +60,11 @@ struct pass {
     int64_t rows;   /* n it was laid out for */
     bool training;
     struct layer_pass *layers; /* all layers share the same tensors unless training */
-    struct tensor hidden;      /* [n, D]: out of the last layer */
-    struct tensor hidden_scale;
+    struct tensor hidden;      /* [n, D]: out of the last layer, before the final norm */
+    struct tensor hidden_mean, hidden_scale;
     struct tensor output;  /* [n, D]: after the final norm: what meets the output projection */
     struct tensor doutput; /* [n, D]: its gradient, the start of the backward pass */
-    struct tensor dhidden, dnormed, dqkv, dattention, dgate_up, dmlp, dmiddle; /* scratch */
+    struct tensor dhidden, dnormed, dqkv, dattention, dup, dmlp, dmiddle; /* scratch */
 };
 
 /* Cuts the tensors of a pass from `arena` (which may only be measuring). */
@@ -87,7 +93,7 @@ void transformer_forward(struct transformer *transformer, struct pass *pass,
 /*
  * Adds the gradients of all weights but the output projection (cross_entropy adds that) to
  * `gradients` (f32, one for each of model->weights, same shapes), from pass->doutput, after a
- * training forward pass of the same batch.
+ * training forward pass of the same batch. Decoders only.
  */
 void transformer_backward(struct transformer *transformer, struct pass *pass,
                           const struct batch *batch, struct tensor *gradients);

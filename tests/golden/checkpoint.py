@@ -57,7 +57,7 @@ import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 VOCABULARY = 53
 KINDS = {
@@ -174,6 +174,35 @@ def greedy(model):
             "greedy.margin": torch.tensor([margin])}
 
 
+def record(folder, model, halves):
+    """What the model in `folder` computes, read as f32, for a fresh batch and fresh prompts."""
+    batch = make_batch()
+    expected = dict(batch)
+    with torch.no_grad():
+        expected["logits"] = run(model, batch["offsets"], batch["tokens"])
+    loss, gradients = gradients_of(model, batch)
+    expected["loss"] = torch.tensor([loss])
+    expected["gradient_norm"] = torch.stack([g.norm() for g in gradients.values()]).norm()[None]
+    for parameter, gradient in gradients.items():
+        expected["gradient." + parameter] = gradient
+    expected.update(greedy(model))
+    begin = {n: p.detach().clone() for n, p in model.named_parameters()}
+    adamw = lambda p: torch.optim.AdamW(p, lr=1e-3, betas=(0.9, 0.999), eps=1e-8,
+                                        weight_decay=0.01)
+    for optimizer_name, optimizer in (("adamw", adamw), ("lion", Lion)):
+        model.load_state_dict(begin, strict=False)
+        expected["losses." + optimizer_name] = train(model, batch, optimizer, halves)
+    model.load_state_dict(begin, strict=False)
+    print(folder, "loss", loss, "margin", expected["greedy.margin"].item(),
+          expected["losses.adamw"].tolist(), expected["losses.lion"].tolist())
+    return expected
+
+
+def save_expected(folder, expected):
+    save_file({k: v.contiguous() for k, v in expected.items()},
+              os.path.join(folder, "expected.safetensors"))
+
+
 def make(directory):
     for name, kind in KINDS.items():
         folder = os.path.join(directory, name)
@@ -183,32 +212,12 @@ def make(directory):
         # Read back as f32: .float() on a bf16 model would keep rotary frequencies rounded to bf16.
         model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32,
                                                  attn_implementation="eager")
-        batch = make_batch()
-        expected = dict(batch)
-        with torch.no_grad():
-            expected["logits"] = run(model, batch["offsets"], batch["tokens"])
-        loss, gradients = gradients_of(model, batch)
-        expected["loss"] = torch.tensor([loss])
-        expected["gradient_norm"] = torch.stack([g.norm() for g in gradients.values()]).norm()[None]
-        for parameter, gradient in gradients.items():
-            expected["gradient." + parameter] = gradient
-        expected.update(greedy(model))
-        halves = kind["dtype"] == torch.bfloat16
-        begin = {n: p.detach().clone() for n, p in model.named_parameters()}
-        adamw = lambda p: torch.optim.AdamW(p, lr=1e-3, betas=(0.9, 0.999), eps=1e-8,
-                                            weight_decay=0.01)
-        for optimizer_name, optimizer in (("adamw", adamw), ("lion", Lion)):
-            model.load_state_dict(begin, strict=False)
-            expected["losses." + optimizer_name] = train(model, batch, optimizer, halves)
-        save_file({k: v.contiguous() for k, v in expected.items()},
-                  os.path.join(folder, "expected.safetensors"))
-        print(name, "loss", loss, "margin", expected["greedy.margin"].item(),
-              expected["losses.adamw"].tolist(), expected["losses.lion"].tolist())
+        save_expected(folder, record(folder, model, kind["dtype"] == torch.bfloat16))
 
 
 @torch.no_grad()
 def verify(directory, words):
-    model = LlamaForCausalLM.from_pretrained(directory, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
     if words[:1] == ["--text"]:
         ids = AutoTokenizer.from_pretrained(directory)(" ".join(words[1:]))["input_ids"]
     else:

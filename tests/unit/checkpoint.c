@@ -43,18 +43,23 @@ static void copy(const char *from, const char *name) {
     buffer_free(&bytes);
 }
 
-static struct model opened(const char *directory) {
+static struct model opened_for(const char *directory, struct model_opening opening) {
     struct model model = {0};
     struct error error = {0};
-    if (!model_open(&model, directory, fixture.device, &error))
+    if (!model_open(&model, directory, fixture.device, opening, &error))
         fail_msg("%s", error.text);
     return model;
+}
+
+static struct model opened(const char *directory) {
+    return opened_for(directory, (struct model_opening){.use = MODEL_LEARNING});
 }
 
 static void assert_refused(const char *says) {
     struct model model;
     struct error error = {0};
-    if (model_open(&model, fixture.folder, fixture.device, &error))
+    if (model_open(&model, fixture.folder, fixture.device,
+                   (struct model_opening){.use = MODEL_LEARNING}, &error))
         fail_msg("it was opened; should say \"%s\"", says);
     if (strstr(error.text, says) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", error.text, says);
@@ -64,12 +69,19 @@ static void assert_refused(const char *says) {
 static void *bytes_of(const struct model *model, const struct stored_tensor *stored, bool low,
                       size_t *size) {
     const struct learning_weight *weight = &model->weights[stored->index];
-    struct tensor rows =
-        tensor_rows(low ? weight->low : weight->value, stored->first_row, stored->rows);
+    const struct tensor *tensor = low ? &weight->low : &weight->value;
+    int64_t total = tensor->rows * tensor->columns, count = stored->rows * stored->columns;
+    struct tensor flat = {tensor->data, tensor->type, 1, total, total};
     struct error error = {0};
-    *size = (size_t)(stored->rows * stored->columns) * dtype_size(rows.type);
-    void *bytes = malloc(*size);
-    device_download(model->device, bytes, rows);
+    size_t width = dtype_size(tensor->type);
+    *size = (size_t)count * width;
+    uint8_t *bytes = malloc(*size);
+    for (int64_t done = 0, run; done < count; done += run) {
+        int64_t place = stored_place(stored, done, &run);
+        run = run < count - done ? run : count - done;
+        device_download(model->device, bytes + (size_t)done * width,
+                        tensor_columns(flat, place, run));
+    }
     assert_true(device_finish(model->device, &error));
     return bytes;
 }
@@ -125,15 +137,15 @@ static void the_parts_of_a_model_are_found_and_named(void **state) {
     (void)state;
     struct model model = opened(GOLDEN "grouped");
     char name[64];
-    assert_int_equal(model.weight_count, 1 + 2 * LAYER_WEIGHTS + 2);
+    assert_int_equal(model.weight_count, 1 + 2 * 6 + 2);
     assert_ptr_equal(model_embedding(&model), model.weights);
     struct learning_weight *qkv = model_layer(&model, 1, LAYER_QKV);
     assert_int_equal(qkv->value.rows, 32 + 2 * 16);
     assert_int_equal(qkv->value.columns, 32);
     model_weight_name(&model, (size_t)(qkv - model.weights), name);
     assert_string_equal(name, "layer 1 qkv");
-    assert_int_equal(model_layer(&model, 0, LAYER_GATE_UP)->value.rows, 64);
-    assert_int_equal(model_final_norm(&model)->value.rows, 1);
+    assert_int_equal(model_layer(&model, 0, LAYER_UP)->value.rows, 64);
+    assert_int_equal(model_part(&model, MODEL_FINAL_NORM)->value.rows, 1);
     model_weight_name(&model, (size_t)(model_output(&model) - model.weights), name);
     assert_string_equal(name, "output");
     model_weight_name(&model, model.weight_count - 2, name);
@@ -372,8 +384,8 @@ static void a_wrong_missing_or_extra_tensor_is_named_with_its_file(void **state)
         {add_extra, "tensor 'model.layers.2.self_attn.q_proj.weight' is not part of the model"},
         {transpose_first, "/model.safetensors: tensor 'lm_head.weight': has the shape [32, 53]; "
                           "[53, 32] would be right by config.json"},
-        {halve_last, "tensor 'model.norm.weight': is of dtype BF16, others are not"},
-        {make_integers, "tensor 'lm_head.weight': is of dtype I32; F32 and BF16"},
+        {make_integers,
+         "tensor 'lm_head.weight': is of dtype I32; F32, BF16 or F16 would be right"},
     };
     copy(GOLDEN "grouped/config.json", "config.json");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -390,6 +402,9 @@ static void a_directory_that_lacks_a_file_is_refused(void **state) {
     assert_refused("config.json: cannot be read");
     copy(GOLDEN "grouped/config.json", "config.json");
     assert_refused("holds neither model.safetensors nor model.safetensors.index.json");
+    copy(GOLDEN "grouped/config.json", "pytorch_model.bin");
+    assert_refused("has its weights as pytorch_model.bin");
+    assert_int_equal(unlink(in_folder("pytorch_model.bin")), 0);
     copy(GOLDEN "tied/config.json", "config.json");
     copy(GOLDEN "grouped/model.safetensors", "model.safetensors");
     assert_refused("has the shape [16, 32]; [32, 32] would be right by config.json");
@@ -397,22 +412,170 @@ static void a_directory_that_lacks_a_file_is_refused(void **state) {
     assert_refused("/model.safetensors: tensor");
 }
 
-static void the_tensors_decide_the_dtype_not_the_configuration(void **state) {
-    (void)state;
+/* The golden configuration of `kind` with its dtype replaced (NULL: removed). */
+static void write_config(const char *kind, const char *dtype) {
     struct error error = {0};
-    json_t *json = json_file(GOLDEN "grouped/config.json", 4096, &error);
+    char path[128];
+    snprintf(path, sizeof path, GOLDEN "%s/config.json", kind);
+    json_t *json = json_file(path, 4096, &error);
     struct buffer text = {0};
-    json_object_set_new(json, "dtype", json_string("bfloat16"));
+    json_object_del(json, "dtype");
+    if (dtype != NULL)
+        json_object_set_new(json, "dtype", json_string(dtype));
     json_write(json, &text);
     json_decref(json);
     assert_true(file_write(in_folder("config.json"), text.data, text.size, &error));
     buffer_free(&text);
-    copy(GOLDEN "grouped/model.safetensors", "model.safetensors");
-    struct model model = opened(fixture.folder);
+}
+
+static void the_dtype_is_the_configuration_s_or_else_the_widest_of_the_files(void **state) {
+    (void)state;
+    static const struct {
+        const char *kind, *dtype;
+        enum model_type asked;
+        enum dtype type;
+    } cases[] = {{"grouped", "bfloat16", MODEL_TYPE_STORED, DTYPE_BF16},
+                 {"grouped", NULL, MODEL_TYPE_STORED, DTYPE_F32},
+                 {"grouped", "float16", MODEL_TYPE_STORED, DTYPE_F32},
+                 {"grouped", "float32", MODEL_TYPE_BF16, DTYPE_BF16},
+                 {"bf16", NULL, MODEL_TYPE_STORED, DTYPE_BF16},
+                 {"bf16", "float32", MODEL_TYPE_STORED, DTYPE_F32},
+                 {"bf16", "bfloat16", MODEL_TYPE_F32, DTYPE_F32}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[128];
+        snprintf(path, sizeof path, GOLDEN "%s/model.safetensors", cases[i].kind);
+        copy(path, "model.safetensors");
+        write_config(cases[i].kind, cases[i].dtype);
+        struct model model =
+            opened_for(fixture.folder, (struct model_opening){MODEL_LEARNING, cases[i].asked});
+        assert_int_equal(model.config.type, cases[i].type);
+        assert_int_equal(model_embedding(&model)->value.type, cases[i].type);
+        const char *key = cases[i].dtype ? "dtype" : "torch_dtype";
+        assert_string_equal(json_string_value(json_object_get(model.config.json, key)),
+                            cases[i].type == DTYPE_F32 ? "float32" : "bfloat16");
+        model_close(&model);
+    }
+}
+
+/* ---- dtypes ---- */
+
+/* f32 tensors narrowed for learning keep what rounding took off in their low halves. */
+static void narrowed_weights_keep_their_remainder_when_they_learn(void **state) {
+    (void)state;
+    struct model wide = opened(GOLDEN "grouped");
+    struct model narrow =
+        opened_for(GOLDEN "grouped", (struct model_opening){MODEL_LEARNING, MODEL_TYPE_BF16});
+    struct model frozen =
+        opened_for(GOLDEN "grouped", (struct model_opening){MODEL_INFERENCE, MODEL_TYPE_BF16});
+    size_t count, size;
+    struct stored_tensor *stored = model_stored_tensors(&wide.config, &count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t *masters = bytes_of(&wide, &stored[i], false, &size);
+        uint16_t *values = bytes_of(&narrow, &stored[i], false, &size);
+        uint16_t *alone = bytes_of(&frozen, &stored[i], false, &size);
+        int16_t *lows = bytes_of(&narrow, &stored[i], true, &size);
+        assert_memory_equal(values, alone, size);
+        for (size_t k = 0; k < size / sizeof *values; k++)
+            assert_int_equal(((uint32_t)values[k] << 16) + (uint32_t)(int32_t)lows[k], masters[k]);
+        free(masters);
+        free(values);
+        free(alone);
+        free(lows);
+    }
+    assert_null(model_embedding(&frozen)->low.data);
+    assert_string_equal(narrow.digest, wide.digest); /* that of the files */
+    free(stored);
+    model_close(&wide);
+    model_close(&narrow);
+    model_close(&frozen);
+}
+
+/* Replaces the final norm, 32 f32 numbers, by f16 ones; writes all tensors anew. */
+static const uint16_t halves_written[32] = {
+    0x0000, 0x8000, 0x3c00, 0xbc00, 0x0001, 0x83ff, 0x0400, 0x7bff, 0x7c00, 0xfc00, 0x3555,
+    0x2e66, 0x4248, 0xc000, 0x0200, 0x1400, 0x3bff, 0x3c01, 0x7800, 0x0801, 0x5640, 0xd640,
+    0x0002, 0x0003, 0x03fe, 0x6400, 0xe400, 0x3800, 0x3400, 0x3000, 0x2c00, 0x2800};
+
+static void make_half(struct safetensors_entry *entries, size_t *count) {
+    struct safetensors_entry *last = &entries[*count - 1];
+    last->dtype = "F16";
+    last->data = (const uint8_t *)halves_written;
+    last->size = sizeof halves_written;
+}
+
+static double half_value(uint16_t half) {
+    int exponent = half >> 10 & 31, digits = half & 1023;
+    double size = exponent == 0    ? ldexp(digits, -24)
+                  : exponent == 31 ? INFINITY
+                                   : ldexp(1024 + digits, exponent - 25);
+    return half & 0x8000 ? -size : size;
+}
+
+static void every_tensor_may_have_a_dtype_of_its_own_and_f16_is_widened(void **state) {
+    (void)state;
+    write_config("grouped", NULL);
+    write_edited("model.safetensors", make_half);
+    struct model model = opened(fixture.folder), whole = opened(GOLDEN "grouped");
     assert_int_equal(model.config.type, DTYPE_F32);
-    assert_int_equal(model_embedding(&model)->value.type, DTYPE_F32);
-    assert_string_equal(json_string_value(json_object_get(model.config.json, "dtype")), "float32");
+    float values[32];
+    struct error error = {0};
+    device_download(fixture.device, values, model_part(&model, MODEL_FINAL_NORM)->value);
+    assert_true(device_finish(fixture.device, &error));
+    for (size_t i = 0; i < 32; i++)
+        assert_true((double)values[i] == half_value(halves_written[i]));
+    assert_string_not_equal(model.digest, whole.digest);
     model_close(&model);
+    write_edited("model.safetensors", halve_last);
+    model = opened(fixture.folder);
+    assert_int_equal(model.config.type, DTYPE_F32);
+    model_close(&model);
+    model_close(&whole);
+}
+
+static void a_frozen_model_has_no_low_halves_but_the_same_digest(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct model model = fresh("bf16", 3);
+    save(&model, NULL);
+    struct model_opening frozen = {0};
+    struct model again = opened_for(fixture.folder, frozen);
+    assert_null(model_embedding(&again)->low.data);
+    assert_string_equal(again.digest, model.digest);
+    model_close(&again);
+    assert_int_equal(unlink(in_folder("lockpick.json")), 0);
+    again = opened_for(fixture.folder, frozen);
+    assert_string_equal(again.digest, model.digest);
+    model_close(&again);
+    assert_false(model_open(&again, fixture.folder, fixture.device,
+                            (struct model_opening){MODEL_LEARNING, MODEL_TYPE_F32}, &error));
+    assert_non_null(strstr(error.text, "low.safetensors: has low halves"));
+    model_close(&model);
+}
+
+static void an_output_stored_although_it_is_tied_is_not_needed(void **state) {
+    (void)state;
+    struct model tied = opened(GOLDEN "tied");
+    save(&tied, NULL);
+    struct safetensors file;
+    struct error error = {0};
+    assert_true(safetensors_open(&file, in_folder("model.safetensors"), &error));
+    struct safetensors_entry entries[64];
+    memcpy(entries, file.entries, file.count * sizeof *entries);
+    entries[file.count] = *safetensors_find(&file, "model.embed_tokens.weight");
+    entries[file.count].name = "lm_head.weight";
+    struct safetensors_writer writer;
+    bool fine = safetensors_create(&writer, in_folder("two"), entries, file.count + 1, &error);
+    for (size_t i = 0; i <= file.count; i++)
+        fine = fine && safetensors_write(&writer, entries[i].data, entries[i].size, &error);
+    assert_true(fine && safetensors_commit(&writer, &error));
+    safetensors_close(&file);
+    char *to = copy_text(in_folder("model.safetensors"));
+    assert_int_equal(rename(in_folder("two"), to), 0);
+    free(to);
+    struct model again = opened(fixture.folder);
+    assert_string_equal(again.digest, tied.digest);
+    model_close(&again);
+    model_close(&tied);
 }
 
 /* ---- shards ---- */
@@ -457,6 +620,48 @@ static void shards_are_read_as_one_file(void **state) {
     assert_refused("gone.safetensors: cannot be read");
 }
 
+static void a_large_model_is_written_in_shards_with_an_index(void **state) {
+    (void)state;
+    struct model model = fresh("bf16", 4);
+    struct error error = {0};
+    model.shard_size = 10000;
+    save(&model, NULL);
+    assert_int_not_equal(access(in_folder("model.safetensors"), F_OK), 0);
+    json_t *index = json_file(in_folder("model.safetensors.index.json"), 1 << 20, &error);
+    assert_non_null(index);
+    json_t *metadata = json_object_get(index, "metadata");
+    assert_int_equal(json_integer_value(json_object_get(metadata, "total_size")),
+                     2 * model_config_parameters(&model.config));
+    const char *first =
+        json_string_value(json_object_get(json_object_get(index, "weight_map"), "lm_head.weight"));
+    int shards;
+    assert_int_equal(sscanf(first, "model-%*5d-of-%5d.safetensors", &shards), 1);
+    assert_true(shards >= 3);
+    size_t largest = 0;
+    for (int i = 1; i <= shards; i++) {
+        char name[64];
+        struct safetensors file;
+        snprintf(name, sizeof name, "model-%05d-of-%05d.safetensors", i, shards);
+        assert_true(safetensors_open(&file, in_folder(name), &error));
+        size_t size = 0;
+        for (size_t k = 0; k < file.count; k++) {
+            size += file.entries[k].size;
+            assert_string_equal(
+                name, json_string_value(json_object_get(json_object_get(index, "weight_map"),
+                                                        file.entries[k].name)));
+        }
+        largest = size > largest ? size : largest;
+        safetensors_close(&file);
+    }
+    assert_true(largest <= 10000);
+    json_decref(index);
+    struct model again = opened(fixture.folder);
+    assert_same_weights(&model, &again);
+    assert_string_equal(model.digest, again.digest);
+    model_close(&model);
+    model_close(&again);
+}
+
 /* ---- damage ---- */
 
 static void flip_last_byte(const char *name) {
@@ -489,13 +694,14 @@ static void a_damaged_note_or_side_file_is_refused(void **state) {
     struct error error = {0};
     struct model model = fresh("bf16", 3);
     save(&model, NULL);
+    assert_true(file_write(in_folder("lockpick.json"), "{\"format\":9}", 12, &error));
+    assert_refused("lockpick.json: 'format' is 9");
     assert_true(file_write(in_folder("lockpick.json"), "{\"format\":2}", 12, &error));
-    assert_refused("lockpick.json: 'format' is 2");
-    assert_true(file_write(in_folder("lockpick.json"), "{\"format\":1}", 12, &error));
     assert_refused("lockpick.json: 'digest' is missing");
     assert_int_equal(unlink(in_folder("lockpick.json")), 0);
     copy(GOLDEN "bf16/model.safetensors", "low.safetensors");
-    assert_refused("/low.safetensors: tensor 'model.embed_tokens.weight' is of dtype BF16; I16");
+    assert_refused("/low.safetensors: tensor 'model.embed_tokens.weight': is of dtype BF16; I16 "
+                   "would be right");
     assert_int_equal(truncate(in_folder("low.safetensors"), 3), 0);
     assert_refused("/low.safetensors: has 3 bytes");
     model_close(&model);
@@ -503,7 +709,7 @@ static void a_damaged_note_or_side_file_is_refused(void **state) {
     save(&model, NULL);
     model_close(&model);
     copy(GOLDEN "bf16/model.safetensors", "low.safetensors");
-    assert_refused("low halves belong to bf16 weights, but these are f32");
+    assert_refused("low halves belong to bf16 weights, but 'model.embed_tokens.weight' is F32");
 }
 
 static int make_folder(void **state) {
@@ -546,8 +752,13 @@ int main(void) {
         TEST(the_tokenizer_s_files_travel_along),
         TEST(a_wrong_missing_or_extra_tensor_is_named_with_its_file),
         TEST(a_directory_that_lacks_a_file_is_refused),
-        TEST(the_tensors_decide_the_dtype_not_the_configuration),
+        TEST(the_dtype_is_the_configuration_s_or_else_the_widest_of_the_files),
+        TEST(narrowed_weights_keep_their_remainder_when_they_learn),
+        TEST(every_tensor_may_have_a_dtype_of_its_own_and_f16_is_widened),
+        TEST(a_frozen_model_has_no_low_halves_but_the_same_digest),
+        TEST(an_output_stored_although_it_is_tied_is_not_needed),
         TEST(shards_are_read_as_one_file),
+        TEST(a_large_model_is_written_in_shards_with_an_index),
         TEST(weights_that_changed_behind_our_back_are_refused),
         TEST(a_damaged_note_or_side_file_is_refused),
     };

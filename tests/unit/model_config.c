@@ -60,11 +60,172 @@ static void what_is_left_out_has_the_values_of_transformers(void **state) {
     assert_int_equal(config.mlp_width, 48);
     assert_int_equal(config.positions, 64);
     assert_true(config.norm_epsilon == 1e-6);
-    assert_true(config.rotary_base == 10000);
+    assert_true(config.rotary.base == 10000);
     assert_true(config.initializer_range == 0.02);
     assert_false(config.tied);
     assert_int_equal(config.type, DTYPE_F32);
     assert_int_equal(config.end_token_count, 0);
+    assert_int_equal(config.norm, NORM_RMS);
+    assert_int_equal(config.activation, ACTIVATION_SWIGLU);
+    assert_false(config.qkv_bias || config.attention_out_bias || config.mlp_bias);
+    assert_false(config.head_norms || config.parallel || config.post_norm || config.type_given);
+    assert_true(config.causal);
+    assert_int_equal(config.window, 0);
+    assert_int_equal(config.rotary.size, 8);
+    assert_int_equal(config.rotary.scaling, ROTARY_PLAIN);
+    model_config_free(&config);
+}
+
+/* Members of a configuration of that family; the sizes stay those of the base. */
+#define FAMILY(architecture, kind)                                                                 \
+    "{\"architectures\":[\"" architecture "\"],\"model_type\":\"" kind "\","
+#define NEOX FAMILY("GPTNeoXForCausalLM", "gpt_neox")
+#define MISTRAL FAMILY("MistralForCausalLM", "mistral") "\"num_key_value_heads\":2,"
+#define QWEN2 FAMILY("Qwen2ForCausalLM", "qwen2") "\"num_key_value_heads\":2,"
+#define QWEN3 FAMILY("Qwen3ForCausalLM", "qwen3") "\"num_key_value_heads\":2,"
+#define BERT FAMILY("BertModel", "bert")
+
+static void neox_has_layer_norms_biases_and_a_part_that_turns(void **state) {
+    (void)state;
+    struct model_config config = read_with(NEOX "\"rotary_pct\":0.5,\"rotary_emb_base\":5000}");
+    assert_int_equal(config.norm, NORM_LAYER);
+    assert_int_equal(config.activation, ACTIVATION_GELU);
+    assert_true(config.qkv_bias && config.attention_out_bias && config.mlp_bias);
+    assert_true(config.parallel && config.causal && !config.tied);
+    assert_int_equal(config.rotary.size, 4);
+    assert_true(config.rotary.base == 5000);
+    assert_true(config.norm_epsilon == 1e-5);
+    int64_t layer = 4 * 32 * 32 + 4 * 32 + 2 * 48 * 32 + 48 + 32 + 4 * 32;
+    assert_int_equal(model_config_parameters(&config), 2 * 53 * 32 + 2 * layer + 2 * 32);
+    model_config_free(&config);
+    config = read_with(NEOX "\"hidden_act\":\"gelu_fast\",\"use_parallel_residual\":false,"
+                            "\"attention_bias\":false,\"rope_parameters\":{\"rope_type\":"
+                            "\"linear\",\"factor\":2.0,\"partial_rotary_factor\":1.0}}");
+    assert_int_equal(config.activation, ACTIVATION_GELU_TANH);
+    assert_false(config.parallel || config.qkv_bias || config.attention_out_bias);
+    assert_int_equal(config.rotary.size, 8);
+    assert_int_equal(config.rotary.scaling, ROTARY_LINEAR);
+    model_config_free(&config);
+    assert_refused(NEOX "\"hidden_act\":\"silu\"}", "'hidden_act' is 'silu'; 'gelu'");
+    assert_refused(NEOX "\"rotary_pct\":1.5}", "'rotary_pct' is 1.5");
+    assert_refused(NEOX "\"rotary_pct\":0.4}", "3 columns of each head would turn");
+    assert_refused(NEOX "\"use_parallel_residual\":1}", "'use_parallel_residual' is neither");
+}
+
+static void a_window_that_is_left_out_is_mistral_s_and_null_is_none(void **state) {
+    (void)state;
+    static const struct {
+        const char *extra;
+        int64_t window, from;
+    } cases[] = {
+        {MISTRAL "\"sliding_window\":5}", 5, 0},
+        {MISTRAL "\"sliding_window\":null}", 0, 0},
+        {MISTRAL "\"bos_token_id\":1}", 4096, 0},
+        {QWEN2 "\"sliding_window\":5,\"max_window_layers\":1}", 0, 0},
+        {QWEN2 "\"sliding_window\":5,\"use_sliding_window\":true,\"max_window_layers\":1}", 5, 1},
+        {QWEN2 "\"sliding_window\":5,\"use_sliding_window\":true}", 0, 0},
+        {QWEN3 "\"sliding_window\":6,\"use_sliding_window\":true,\"max_window_layers\":0}", 6, 0},
+        {QWEN3 "\"sliding_window\":6,\"use_sliding_window\":true,\"layer_types\":["
+               "\"full_attention\",\"sliding_attention\"]}",
+         6, 1},
+        {QWEN3 "\"layer_types\":[\"full_attention\",\"full_attention\"]}", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct model_config config = read_with(cases[i].extra);
+        assert_int_equal(config.window, cases[i].window);
+        assert_int_equal(config.window_from, cases[i].from);
+        model_config_free(&config);
+    }
+    assert_refused(MISTRAL "\"sliding_window\":0}", "'sliding_window' is 0");
+    assert_refused(QWEN2 "\"use_sliding_window\":true,\"max_window_layers\":-1}",
+                   "'max_window_layers' is -1");
+    assert_refused(QWEN2 "\"layer_types\":[\"full_attention\"]}", "a list of num_hidden_layers");
+    assert_refused(QWEN2 "\"layer_types\":[\"full_attention\",\"sliding_attention\"]}",
+                   "there is no sliding_window in use");
+    assert_refused(QWEN2 "\"use_sliding_window\":true,\"layer_types\":[\"sliding_attention\","
+                         "\"full_attention\"]}",
+                   "only the other order");
+    assert_refused(QWEN2 "\"layer_types\":[\"linear_attention\",7]}", "names 'linear_attention'");
+    assert_refused("{\"layer_types\":[\"full_attention\",\"sliding_attention\"]}",
+                   "there is no sliding_window in use");
+}
+
+static void qwen_has_biases_of_queries_keys_and_values_or_norms_of_heads(void **state) {
+    (void)state;
+    struct model_config config = read_with(QWEN2 "\"tie_word_embeddings\":true}");
+    assert_true(config.qkv_bias && !config.attention_out_bias && !config.head_norms);
+    model_config_free(&config);
+    config = read_with(QWEN3 "\"num_hidden_layers\":1}");
+    assert_true(config.head_norms && !config.qkv_bias);
+    assert_int_equal(config.head_size, 128);
+    int64_t layer = 2 * 4 * 128 * 32 + 2 * 2 * 128 * 32 + 3 * 48 * 32 + 2 * 32 + 2 * 128;
+    assert_int_equal(model_config_parameters(&config), 2 * 53 * 32 + layer + 32);
+    model_config_free(&config);
+    config = read_with("{\"attention_bias\":true,\"mlp_bias\":true}");
+    assert_true(config.qkv_bias && config.attention_out_bias && config.mlp_bias);
+    int64_t biases = 3 * 32 + 32 + 2 * 48 + 32;
+    layer = 4 * 32 * 32 + 3 * 48 * 32 + 2 * 32;
+    assert_int_equal(model_config_parameters(&config), 2 * 53 * 32 + 2 * (layer + biases) + 32);
+    model_config_free(&config);
+}
+
+static void bert_is_an_encoder_with_learned_positions_and_norms_behind_sums(void **state) {
+    (void)state;
+    struct model_config config = read_with(BERT "\"type_vocab_size\":2}");
+    assert_true(config.post_norm && !config.causal && config.qkv_bias && config.mlp_bias);
+    assert_int_equal(config.rotary.size, 0);
+    assert_int_equal(config.types, 2);
+    assert_true(config.norm_epsilon == 1e-12);
+    int64_t layer = 4 * 32 * 32 + 4 * 32 + 2 * 48 * 32 + 48 + 32 + 4 * 32;
+    assert_int_equal(model_config_parameters(&config), (53 + 64 + 2 + 2) * 32 + 2 * layer);
+    model_config_free(&config);
+    assert_refused(BERT "\"position_embedding_type\":\"relative_key\"}", "only 'absolute'");
+    assert_refused(BERT "\"is_decoder\":true}", "only the encoder is supported");
+    assert_refused(BERT "\"type_vocab_size\":0}", "'type_vocab_size' is 0");
+}
+
+static void rotary_positions_are_scaled_by_the_rules_that_are_known(void **state) {
+    (void)state;
+    struct model_config config =
+        read_with("{\"rope_scaling\":{\"type\":\"linear\",\"factor\":4.0}}");
+    assert_int_equal(config.rotary.scaling, ROTARY_LINEAR);
+    assert_true(config.rotary.factor == 4);
+    model_config_free(&config);
+    config = read_with("{\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}");
+    assert_int_equal(config.rotary.scaling, ROTARY_PLAIN); /* up to max_position_embeddings */
+    model_config_free(&config);
+    config = read_with("{\"rope_theta\":5e5,\"rope_scaling\":{\"rope_type\":\"llama3\","
+                       "\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
+                       "\"original_max_position_embeddings\":8192}}");
+    assert_int_equal(config.rotary.scaling, ROTARY_LLAMA3);
+    assert_true(config.rotary.high_frequency_factor == 4 && config.rotary.base == 5e5);
+    assert_int_equal(config.rotary.original_positions, 8192);
+    model_config_free(&config);
+    assert_refused("{\"rope_scaling\":{\"type\":\"linear\"}}",
+                   "'rope_scaling': 'factor' is missing");
+    assert_refused("{\"rope_scaling\":{\"type\":\"linear\",\"factor\":0}}", "'factor' is 0");
+    assert_refused("{\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8}}",
+                   "'rope_parameters': 'low_freq_factor' is missing");
+    assert_refused("{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,"
+                   "\"high_freq_factor\":4,\"original_max_position_embeddings\":32}}",
+                   "'low_freq_factor' is 4 and 'high_freq_factor' 4");
+    assert_refused("{\"rope_scaling\":{\"type\":\"dynamic\"},"
+                   "\"rope_parameters\":{\"rope_type\":\"default\"}}",
+                   "'rope_scaling' and 'rope_parameters' differ");
+}
+
+static void end_tokens_of_generation_come_behind_those_of_the_configuration(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct model_config config = read_with("{\"eos_token_id\":7}");
+    json_t *json = json_parse("{\"eos_token_id\":[9,7]}", 22, &error);
+    assert_true(model_config_add_end_tokens(&config, json, &error));
+    assert_int_equal(config.end_token_count, 2);
+    assert_int_equal(config.end_tokens[0], 7);
+    assert_int_equal(config.end_tokens[1], 9);
+    json_object_set_new(json, "eos_token_id", json_integer(53));
+    assert_false(model_config_add_end_tokens(&config, json, &error));
+    json_decref(json);
     model_config_free(&config);
 }
 
@@ -74,7 +235,7 @@ static void both_spellings_of_rotary_base_and_dtype_are_read(void **state) {
         read_with("{\"rope_theta\":500000.0,\"rope_scaling\":null,\"torch_dtype\":\"bfloat16\"}");
     struct model_config new = read_with("{\"rope_parameters\":{\"rope_theta\":500000.0,"
                                         "\"rope_type\":\"default\"},\"dtype\":\"bfloat16\"}");
-    assert_true(old.rotary_base == 500000 && new.rotary_base == 500000);
+    assert_true(old.rotary.base == 500000 && new.rotary.base == 500000);
     assert_int_equal(old.type, DTYPE_BF16);
     assert_int_equal(new.type, DTYPE_BF16);
     model_config_free(&old);
@@ -116,24 +277,25 @@ static void grouped_heads_and_wide_heads_are_counted(void **state) {
 static void what_the_transformer_does_not_do_is_refused_by_name(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        {"{\"architectures\":[\"MistralForCausalLM\"]}", "'MistralForCausalLM' is not supported"},
+        {"{\"architectures\":[\"GPT2LMHeadModel\"]}",
+         "'GPT2LMHeadModel' is not supported; supported are LlamaForCausalLM, MistralForCausalLM, "
+         "Qwen2ForCausalLM, Qwen3ForCausalLM, GPTNeoXForCausalLM, BertModel"},
+        {"{\"architectures\":null,\"model_type\":\"gpt2\"}",
+         "the model_type 'gpt2' is not supported"},
+        {"{\"architectures\":null,\"model_type\":null}", "'architectures' must be"},
         {"{\"architectures\":[]}", "'architectures' must be the list of one name"},
         {"{\"architectures\":\"LlamaForCausalLM\"}", "'architectures' must be"},
         {"{\"model_type\":\"mistral\"}", "'model_type' is 'mistral'"},
         {"{\"model_type\":7}", "'model_type' is no text"},
-        {"{\"attention_bias\":true}", "'attention_bias' is true"},
-        {"{\"mlp_bias\":true}", "'mlp_bias' is true"},
         {"{\"mlp_bias\":0}", "'mlp_bias' is neither true nor false"},
         {"{\"hidden_act\":\"gelu\"}", "'hidden_act' is 'gelu'"},
         {"{\"quantization_config\":{\"bits\":4}}", "'quantization_config' is set"},
-        {"{\"rope_scaling\":{\"rope_type\":\"llama3\"}}", "the kind 'llama3'"},
-        {"{\"rope_scaling\":{\"type\":\"linear\"}}", "the kind 'linear'"},
-        {"{\"rope_scaling\":8}", "'rope_scaling' is no object"},
+        {"{\"rope_scaling\":8}", "'rope_scaling': is no object"},
         {"{\"rope_parameters\":{\"rope_type\":\"yarn\"}}", "the kind 'yarn'"},
-        {"{\"rope_parameters\":{\"partial_rotary_factor\":0.5}}", "a part of each head"},
+        {"{\"rope_parameters\":{\"partial_rotary_factor\":0.1}}", "0 columns of each head"},
+        {"{\"rope_scaling\":{\"type\":\"longrope\"}}", "the kind 'longrope' are not supported"},
         {"{\"rope_theta\":1e4,\"rope_parameters\":{\"rope_theta\":5e5}}", "one of them must go"},
         {"{\"rope_theta\":0}", "'rope_theta' is 0"},
-        {"{\"torch_dtype\":\"float16\"}", "'torch_dtype' is 'float16'"},
         {"{\"dtype\":\"int8\"}", "'dtype' is 'int8'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -242,6 +404,12 @@ static void the_models_of_our_own_have_the_sizes_we_state(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_out_has_the_values_of_transformers),
+        cmocka_unit_test(neox_has_layer_norms_biases_and_a_part_that_turns),
+        cmocka_unit_test(a_window_that_is_left_out_is_mistral_s_and_null_is_none),
+        cmocka_unit_test(qwen_has_biases_of_queries_keys_and_values_or_norms_of_heads),
+        cmocka_unit_test(bert_is_an_encoder_with_learned_positions_and_norms_behind_sums),
+        cmocka_unit_test(rotary_positions_are_scaled_by_the_rules_that_are_known),
+        cmocka_unit_test(end_tokens_of_generation_come_behind_those_of_the_configuration),
         cmocka_unit_test(both_spellings_of_rotary_base_and_dtype_are_read),
         cmocka_unit_test(end_tokens_are_a_number_a_list_or_nothing),
         cmocka_unit_test(grouped_heads_and_wide_heads_are_counted),

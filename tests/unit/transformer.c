@@ -17,7 +17,11 @@
 #include "model/safetensors.h"
 #include "train/optimizer.h"
 
-static const char *const kinds[] = {"grouped", "tied", "bf16"};
+static const char *const kinds[] = {
+    "checkpoint/grouped", "checkpoint/tied",         "checkpoint/bf16", "families/llama-linear",
+    "families/llama3",    "families/mistral",        "families/qwen2",  "families/qwen3",
+    "families/neox",      "families/neox-sequential"};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* A recorded model, opened, with room for its batch. */
 struct golden {
@@ -79,14 +83,15 @@ static void build_batch(struct golden *golden) {
     free(positions);
 }
 
-static void golden_open(struct golden *golden, const char *kind,
-                        const struct optimizer_settings *settings) {
+static void golden_open_as(struct golden *golden, const char *kind, struct model_opening opening,
+                           const struct optimizer_settings *settings) {
     struct error error = {0};
     *golden = (struct golden){0};
-    char *directory = format_text("tests/golden/checkpoint/%s", kind);
+    char *directory = format_text("tests/golden/%s", kind);
     char *path = path_join(directory, "expected.safetensors");
     golden->device = device_open("cpu", 2, &error);
-    if (!golden->device || !model_open(&golden->model, directory, golden->device, &error) ||
+    if (!golden->device ||
+        !model_open(&golden->model, directory, golden->device, opening, &error) ||
         !transformer_open(&golden->transformer, &golden->model, &error) ||
         !safetensors_open(&golden->expected, path, &error) ||
         !arena_open(&golden->arena, golden->device, 16 << 20, &error))
@@ -102,6 +107,11 @@ static void golden_open(struct golden *golden, const char *kind,
     optimizer_reset(&golden->optimizer);
     free(directory);
     free(path);
+}
+
+static void golden_open(struct golden *golden, const char *kind,
+                        const struct optimizer_settings *settings) {
+    golden_open_as(golden, kind, (struct model_opening){.use = MODEL_LEARNING}, settings);
 }
 
 static void golden_close(struct golden *golden) {
@@ -154,12 +164,24 @@ static double loss_and_gradients(struct golden *golden) {
     return loss;
 }
 
+/* The elements of a stored tensor in the order of the file. */
+static void download_as_stored(struct golden *golden, const struct tensor *weight,
+                               const struct stored_tensor *stored, float *to) {
+    int64_t total = weight->rows * weight->columns, size = stored->rows * stored->columns;
+    struct tensor flat = {weight->data, weight->type, 1, total, total};
+    for (int64_t done = 0, run; done < size; done += run) {
+        int64_t place = stored_place(stored, done, &run);
+        run = run < size - done ? run : size - done;
+        device_download(golden->device, to + done, tensor_columns(flat, place, run));
+    }
+}
+
 static const struct optimizer_settings adamw = {OPTIMIZER_ADAMW, 0.9, 0.999, 1e-8, 0.01, 0};
 static const struct optimizer_settings lion = {OPTIMIZER_LION, 0.9, 0.99, 1e-8, 0.01, 0};
 
 static void logits_of_every_row_equal_those_of_transformers(void **state) {
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         struct golden golden;
         golden_open(&golden, kinds[k], &adamw);
         transformer_forward(&golden.transformer, &golden.pass, &golden.all_rows, NULL);
@@ -178,9 +200,38 @@ static void logits_of_every_row_equal_those_of_transformers(void **state) {
     }
 }
 
+/* transformers computes in bf16 throughout there, we with bf16 weights alone: what is left between
+ * is its rounding, so the norms of all logits are compared. */
+static void logits_of_bf16_weights_are_near_those_of_transformers_in_bf16(void **state) {
+    (void)state;
+    for (size_t k = 3; k < KINDS; k++) {
+        struct golden golden;
+        golden_open_as(&golden, kinds[k], (struct model_opening){.type = MODEL_TYPE_BF16}, &lion);
+        assert_int_equal(model_embedding(&golden.model)->value.type, DTYPE_BF16);
+        transformer_forward(&golden.transformer, &golden.pass, &golden.all_rows, NULL);
+        matmul_forward(golden.device, golden.logits, golden.pass.output,
+                       model_output(&golden.model)->value, (struct tensor){0}, (struct tensor){0});
+        size_t count = (size_t)(golden.T * golden.model.config.vocabulary);
+        float *logits = allocate(count, sizeof *logits), *wanted = copy_of(&golden, "logits_bf16");
+        device_download(golden.device, logits, golden.logits);
+        finish(&golden);
+        double apart = 0, norm = 0;
+        for (size_t i = 0; i < count; i++) {
+            double difference = (double)logits[i] - (double)wanted[i];
+            apart += difference * difference;
+            norm += (double)wanted[i] * (double)wanted[i];
+        }
+        if (!(sqrt(apart / norm) < 2e-2))
+            fail_msg("%s: logits differ by %g", kinds[k], sqrt(apart / norm));
+        free(logits);
+        free(wanted);
+        golden_close(&golden);
+    }
+}
+
 static void loss_and_the_gradient_of_every_parameter_equal_those_of_pytorch(void **state) {
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         struct golden golden;
         golden_open(&golden, kinds[k], &adamw);
         float *wanted_loss = copy_of(&golden, "loss");
@@ -192,9 +243,8 @@ static void loss_and_the_gradient_of_every_parameter_equal_those_of_pytorch(void
             snprintf(name, sizeof name, "gradient.%s", stored[i].name);
             size_t size = (size_t)(stored[i].rows * stored[i].columns);
             float *got = allocate(size, sizeof *got), *wanted = copy_of(&golden, name);
-            device_download(golden.device, got,
-                            tensor_rows(golden.optimizer.gradients[stored[i].index],
-                                        stored[i].first_row, stored[i].rows));
+            download_as_stored(&golden, &golden.optimizer.gradients[stored[i].index], &stored[i],
+                               got);
             finish(&golden);
             double difference = relative_difference(got, wanted, size);
             if (!(difference < 2e-5))
@@ -226,7 +276,7 @@ static void check_steps(const char *kind, const struct optimizer_settings *setti
 
 static void five_steps_of_adamw_and_lion_lose_what_pytorch_loses(void **state) {
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         check_steps(kinds[k], &adamw, 1e-3, "losses.adamw");
         check_steps(kinds[k], &lion, 1e-4, "losses.lion");
     }
@@ -234,7 +284,7 @@ static void five_steps_of_adamw_and_lion_lose_what_pytorch_loses(void **state) {
 
 static void greedy_decoding_over_the_cache_gives_what_generate_gives(void **state) {
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         struct error error = {0};
         struct golden golden;
         golden_open(&golden, kinds[k], &adamw);
@@ -298,7 +348,7 @@ static void a_checkpoint_of_ours_has_the_logits_that_transformers_gives_it(void 
         struct engine_settings settings = {
             .sampling = {.top_p = 1}, .max_tokens = 1, .batch = 1, .room = 64};
         struct device *device = device_open("cpu", 1, &error);
-        if (!device || !model_open(&model, made[k], device, &error))
+        if (!device || !model_open(&model, made[k], device, (struct model_opening){0}, &error))
             fail_msg("%s", error.text);
         struct engine *engine = engine_open(&model, &settings, &error);
         char *path = path_join(made[k], "logits.txt");
@@ -333,6 +383,7 @@ static void a_checkpoint_of_ours_has_the_logits_that_transformers_gives_it(void 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_of_every_row_equal_those_of_transformers),
+        cmocka_unit_test(logits_of_bf16_weights_are_near_those_of_transformers_in_bf16),
         cmocka_unit_test(loss_and_the_gradient_of_every_parameter_equal_those_of_pytorch),
         cmocka_unit_test(five_steps_of_adamw_and_lion_lose_what_pytorch_loses),
         cmocka_unit_test(greedy_decoding_over_the_cache_gives_what_generate_gives),
