@@ -1,6 +1,6 @@
 /*
- * Tokenizers: reading tokenizer.json, choosing the class that its model asks for, and what all
- * classes share. A new kind is one file with a struct tokenizer_class and a line in `classes`.
+ * Tokenizers: reading the files, choosing the class that the model asks for, and what all classes
+ * share.
  */
 #include "text/tokenizer.h"
 
@@ -10,12 +10,11 @@
 
 #include "base/files.h"
 #include "text/tokenizer_class.h"
+#include "text/unicode.h"
 
 /* The largest published tokenizer.json files are near 40 MB. */
 #define FILE_LIMIT ((size_t)256 << 20)
 #define QUOTE_LIMIT 40
-
-static const struct tokenizer_class *const classes[] = {&wordlevel_class};
 
 struct tokenizer {
     const struct tokenizer_class *class;
@@ -37,37 +36,15 @@ void token_list_free(struct token_list *list) {
 
 /* ---- messages ---- */
 
-/* Bytes of the well-formed UTF-8 character at `at`, 0 where there is none. */
-static size_t character_size(const uint8_t *at, size_t left) {
-    static const struct {
-        uint8_t first, last, low, high; /* lead bytes; bounds of the second byte */
-        size_t size;
-    } forms[] = {
-        {0x20, 0x7E, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
-        {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
-        {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (at[0] < forms[i].first || at[0] > forms[i].last)
-            continue;
-        if (forms[i].size > left)
-            return 0;
-        for (size_t k = 1; k < forms[i].size; k++) {
-            uint8_t low = k == 1 ? forms[i].low : 0x80, high = k == 1 ? forms[i].high : 0xBF;
-            if (at[k] < low || at[k] > high)
-                return 0;
-        }
-        return forms[i].size;
-    }
-    return 0;
-}
-
 void quote_for_message(struct text text, struct buffer *out) {
     const uint8_t *bytes = (const uint8_t *)text.bytes;
     buffer_append_text(out, "\"");
     size_t i = 0;
     while (i < text.size && i < QUOTE_LIMIT) {
-        size_t size = character_size(bytes + i, text.size - i);
-        if (size == 0 || (size == 2 && bytes[i] == 0xC2 && bytes[i + 1] < 0xA0)) {
+        size_t size = utf8_size(bytes + i, text.size - i);
+        bool control = bytes[i] < 0x20 || bytes[i] == 0x7F ||
+                       (size == 2 && bytes[i] == 0xC2 && bytes[i + 1] < 0xA0);
+        if (size == 0 || control) {
             buffer_format(out, "\\x%02x", (unsigned)bytes[i]);
             size = 1;
         } else {
@@ -78,13 +55,23 @@ void quote_for_message(struct text text, struct buffer *out) {
     buffer_append_text(out, i < text.size ? "…\"" : "\"");
 }
 
+bool refuse_quoted(struct error *error, const char *what, struct text text, const char *instead) {
+    struct buffer quoted = {0};
+    quote_for_message(text, &quoted);
+    error_set(error, "%s %.*s %s", what, (int)quoted.size, (const char *)quoted.data, instead);
+    buffer_free(&quoted);
+    return false;
+}
+
 /* ---- opening ---- */
 
-static const struct tokenizer_class *class_of(const char *type) {
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strcmp(classes[i]->type, type) == 0)
-            return classes[i];
-    return NULL;
+static struct tokenizer *tokenizer_with(const struct tokenizer_class *class, void *state) {
+    if (state == NULL)
+        return NULL;
+    struct tokenizer *tokenizer = allocate(1, sizeof *tokenizer);
+    tokenizer->class = class;
+    tokenizer->state = state;
+    return tokenizer;
 }
 
 static struct tokenizer *tokenizer_from_json(const json_t *root, struct error *error) {
@@ -94,26 +81,15 @@ static struct tokenizer *tokenizer_from_json(const json_t *root, struct error *e
         return NULL;
     }
     const char *type;
-    if (!json_get_text(model, "type", true, NULL, &type, error)) {
+    /* Files of some age leave the type of BPE out. */
+    bool told = json_object_get(model, "type") != NULL || json_object_get(model, "merges") == NULL;
+    if (!json_get_text(model, "type", told, "BPE", &type, error)) {
         error_place(error, "model");
         return NULL;
     }
-    const struct tokenizer_class *class = class_of(type);
-    if (class == NULL) {
-        struct buffer quoted = {0};
-        quote_for_message(text_of(type), &quoted);
-        error_set(error, "a tokenizer model of type %.*s is not supported; WordLevel is",
-                  (int)quoted.size, (const char *)quoted.data);
-        buffer_free(&quoted);
-        return NULL;
-    }
-    void *state = class->open(root, error);
-    if (state == NULL)
-        return NULL;
-    struct tokenizer *tokenizer = allocate(1, sizeof *tokenizer);
-    tokenizer->class = class;
-    tokenizer->state = state;
-    return tokenizer;
+    const struct tokenizer_class *class =
+        strcmp(type, "WordLevel") == 0 ? &wordlevel_class : &pipeline_class;
+    return tokenizer_with(class, class->open(root, error));
 }
 
 struct tokenizer *tokenizer_parse(const void *bytes, size_t size, struct error *error) {
@@ -125,19 +101,51 @@ struct tokenizer *tokenizer_parse(const void *bytes, size_t size, struct error *
     return tokenizer;
 }
 
-struct tokenizer *tokenizer_open(const char *path, struct error *error) {
-    struct stat status;
-    bool directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    char *file = directory ? path_join(path, "tokenizer.json") : copy_text(path);
-    struct buffer content = {0};
+struct tokenizer *tokenizer_parse_model(const void *bytes, size_t size, struct text config,
+                                        struct error *error) {
+    return tokenizer_with(&pipeline_class, sentencepiece_open(bytes, size, config, error));
+}
+
+/* Whether the bytes can be JSON at all: a SentencePiece model begins with byte 10, a tag. */
+static bool looks_like_json(const struct buffer *content) {
+    size_t i = 0;
+    while (i < content->size && memchr(" \t\r\n", content->data[i], 4) != NULL)
+        i++;
+    return i < content->size && content->data[i] == '{';
+}
+
+static struct tokenizer *open_file(const char *file, const char *config_file, struct error *error) {
+    struct buffer content = {0}, config = {0};
     struct tokenizer *tokenizer = NULL;
-    if (file_read(file, FILE_LIMIT, &content, error)) {
-        tokenizer = tokenizer_parse(content.data, content.size, error);
+    struct stat status;
+    bool fine = file_read(file, FILE_LIMIT, &content, error);
+    bool json = !fine || looks_like_json(&content) ||
+                (strlen(file) > 5 && strcmp(file + strlen(file) - 5, ".json") == 0);
+    if (fine && !json && config_file != NULL && stat(config_file, &status) == 0)
+        fine = file_read(config_file, FILE_LIMIT, &config, error);
+    if (fine) {
+        struct text text = {(const char *)config.data, config.size};
+        tokenizer = json ? tokenizer_parse(content.data, content.size, error)
+                         : tokenizer_parse_model(content.data, content.size, text, error);
         if (tokenizer == NULL)
             error_place(error, "%s", file);
     }
     buffer_free(&content);
-    free(file);
+    buffer_free(&config);
+    return tokenizer;
+}
+
+struct tokenizer *tokenizer_open(const char *path, struct error *error) {
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return open_file(path, NULL, error);
+    char *json = path_join(path, "tokenizer.json"), *model = path_join(path, "tokenizer.model");
+    char *config = path_join(path, "tokenizer_config.json");
+    bool has_model = stat(json, &status) != 0 && stat(model, &status) == 0;
+    struct tokenizer *tokenizer = open_file(has_model ? model : json, config, error);
+    free(json);
+    free(model);
+    free(config);
     return tokenizer;
 }
 
@@ -148,32 +156,132 @@ void tokenizer_close(struct tokenizer *tokenizer) {
     free(tokenizer);
 }
 
-/* ---- using ---- */
+/* ---- the vocabulary ---- */
+
+static bool in_range(const struct tokenizer *tokenizer, int32_t id) {
+    return id >= 0 && id < tokenizer_size(tokenizer);
+}
 
 int64_t tokenizer_size(const struct tokenizer *tokenizer) {
     return tokenizer->class->size(tokenizer->state);
-}
-
-bool tokenizer_encode(const struct tokenizer *tokenizer, struct text text, struct token_list *out,
-                      struct error *error) {
-    return tokenizer->class->encode(tokenizer->state, text, out, error);
-}
-
-bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
-                      struct buffer *out, struct error *error) {
-    int64_t size = tokenizer_size(tokenizer);
-    for (size_t i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= size)
-            return error_set(error, "there is no token %d; ids go from 0 to %lld", (int)ids[i],
-                             (long long)size - 1);
-    tokenizer->class->decode(tokenizer->state, ids, count, out);
-    return true;
 }
 
 int32_t tokenizer_id(const struct tokenizer *tokenizer, struct text token) {
     return tokenizer->class->id(tokenizer->state, token);
 }
 
+struct text tokenizer_token(const struct tokenizer *tokenizer, int32_t id) {
+    return in_range(tokenizer, id) ? tokenizer->class->token(tokenizer->state, id)
+                                   : (struct text){NULL, 0};
+}
+
+bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id) {
+    return in_range(tokenizer, id) && tokenizer->class->is_special(tokenizer->state, id);
+}
+
+int32_t tokenizer_bos(const struct tokenizer *tokenizer) {
+    return tokenizer->class->bos(tokenizer->state);
+}
+
+int32_t tokenizer_eos(const struct tokenizer *tokenizer) {
+    return tokenizer->class->eos(tokenizer->state);
+}
+
 const char *tokenizer_separator(const struct tokenizer *tokenizer) {
     return tokenizer->class->separator;
+}
+
+/* ---- text to ids ---- */
+
+struct encoder {
+    const struct tokenizer *tokenizer;
+    void *scratch;
+};
+
+static bool encode_with(const struct tokenizer *tokenizer, void *scratch, struct text text,
+                        unsigned flags, struct token_list *out, struct error *error) {
+    size_t before = out->count;
+    if (tokenizer->class->encode(tokenizer->state, scratch, text, flags, out, error))
+        return true;
+    out->count = before;
+    return false;
+}
+
+bool tokenizer_encode(const struct tokenizer *tokenizer, struct text text, unsigned flags,
+                      struct token_list *out, struct error *error) {
+    void *scratch = tokenizer->class->open_scratch(tokenizer->state, false);
+    bool fine = encode_with(tokenizer, scratch, text, flags, out, error);
+    tokenizer->class->close_scratch(scratch);
+    return fine;
+}
+
+struct encoder *encoder_open(const struct tokenizer *tokenizer) {
+    struct encoder *encoder = allocate(1, sizeof *encoder);
+    encoder->tokenizer = tokenizer;
+    encoder->scratch = tokenizer->class->open_scratch(tokenizer->state, true);
+    return encoder;
+}
+
+bool encoder_encode(struct encoder *encoder, struct text text, unsigned flags,
+                    struct token_list *out, struct error *error) {
+    return encode_with(encoder->tokenizer, encoder->scratch, text, flags, out, error);
+}
+
+void encoder_close(struct encoder *encoder) {
+    if (encoder == NULL)
+        return;
+    encoder->tokenizer->class->close_scratch(encoder->scratch);
+    free(encoder);
+}
+
+/* ---- ids to text ---- */
+
+struct token_stream {
+    const struct tokenizer *tokenizer;
+    unsigned flags;
+    void *decoding;
+};
+
+struct token_stream *token_stream_open(const struct tokenizer *tokenizer, unsigned flags) {
+    struct token_stream *stream = allocate(1, sizeof *stream);
+    stream->tokenizer = tokenizer;
+    stream->flags = flags;
+    stream->decoding = tokenizer->class->open_decoding(tokenizer->state);
+    return stream;
+}
+
+bool token_stream_add(struct token_stream *stream, int32_t id, struct buffer *out,
+                      struct error *error) {
+    const struct tokenizer *tokenizer = stream->tokenizer;
+    if (!in_range(tokenizer, id))
+        return error_set(error, "there is no token %d; ids go from 0 to %lld", (int)id,
+                         (long long)tokenizer_size(tokenizer) - 1);
+    if (!(stream->flags & DECODE_SKIP_SPECIAL) || !tokenizer_is_special(tokenizer, id))
+        tokenizer->class->decode(stream->decoding, id, out);
+    return true;
+}
+
+void token_stream_end(struct token_stream *stream, struct buffer *out) {
+    stream->tokenizer->class->end_decoding(stream->decoding, out);
+}
+
+void token_stream_close(struct token_stream *stream) {
+    if (stream == NULL)
+        return;
+    stream->tokenizer->class->close_decoding(stream->decoding);
+    free(stream);
+}
+
+bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
+                      unsigned flags, struct buffer *out, struct error *error) {
+    size_t before = out->size;
+    bool fine = true;
+    struct token_stream *stream = token_stream_open(tokenizer, flags);
+    for (size_t i = 0; fine && i < count; i++)
+        fine = token_stream_add(stream, ids[i], out, error);
+    token_stream_end(stream, out);
+    token_stream_close(stream);
+    if (!fine)
+        out->size = before;
+    return fine;
 }

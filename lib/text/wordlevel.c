@@ -216,10 +216,12 @@ static bool add_word(const struct wordlevel *state, struct text word, struct tok
     return false;
 }
 
-static bool wordlevel_encode(const void *opaque, struct text text, struct token_list *out,
-                             struct error *error) {
+static bool wordlevel_encode(const void *opaque, void *scratch, struct text text, unsigned flags,
+                             struct token_list *out, struct error *error) {
     const uint8_t *bytes = (const uint8_t *)text.bytes;
-    size_t start = 0, i = 0, before = out->count;
+    size_t start = 0, i = 0;
+    (void)scratch;
+    (void)flags; /* there are no special tokens */
     while (i <= text.size) {
         size_t space = i < text.size ? space_size(bytes + i, text.size - i) : 1;
         if (space == 0) {
@@ -227,33 +229,81 @@ static bool wordlevel_encode(const void *opaque, struct text text, struct token_
             continue;
         }
         if (i > start &&
-            !add_word(opaque, (struct text){text.bytes + start, i - start}, out, error)) {
-            out->count = before;
+            !add_word(opaque, (struct text){text.bytes + start, i - start}, out, error))
             return false;
-        }
         i += space;
         start = i;
     }
     return true;
 }
 
-static void wordlevel_decode(const void *opaque, const int32_t *ids, size_t count,
-                             struct buffer *out) {
-    for (size_t i = 0; i < count; i++) {
-        struct text word = word_of(opaque, (size_t)ids[i]);
-        if (i > 0)
-            buffer_append_text(out, " ");
-        buffer_append(out, word.bytes, word.size);
-    }
+static void *no_scratch(const void *opaque, bool lasting) {
+    (void)opaque;
+    (void)lasting;
+    return NULL;
+}
+
+static void close_nothing(void *scratch) {
+    (void)scratch;
+}
+
+struct wordlevel_decoding {
+    const struct wordlevel *state;
+    bool started;
+};
+
+static void *open_decoding(const void *opaque) {
+    struct wordlevel_decoding *decoding = allocate(1, sizeof *decoding);
+    decoding->state = opaque;
+    return decoding;
+}
+
+static void wordlevel_decode(void *opaque, int32_t id, struct buffer *out) {
+    struct wordlevel_decoding *decoding = opaque;
+    struct text word = word_of(decoding->state, (size_t)id);
+    if (decoding->started)
+        buffer_append_text(out, " ");
+    decoding->started = true;
+    buffer_append(out, word.bytes, word.size);
+}
+
+static void end_decoding(void *opaque, struct buffer *out) {
+    (void)out;
+    ((struct wordlevel_decoding *)opaque)->started = false;
+}
+
+/* ---- special tokens: none ---- */
+
+static struct text wordlevel_token(const void *opaque, int32_t id) {
+    return word_of(opaque, (size_t)id);
+}
+
+static bool never_special(const void *opaque, int32_t id) {
+    (void)opaque;
+    (void)id;
+    return false;
+}
+
+static int32_t no_token(const void *opaque) {
+    (void)opaque;
+    return -1;
 }
 
 const struct tokenizer_class wordlevel_class = {
-    .type = "WordLevel",
     .separator = " ",
     .open = wordlevel_open,
     .close = wordlevel_close,
     .size = wordlevel_size,
     .id = wordlevel_id,
+    .token = wordlevel_token,
+    .is_special = never_special,
+    .bos = no_token,
+    .eos = no_token,
+    .open_scratch = no_scratch,
+    .close_scratch = close_nothing,
     .encode = wordlevel_encode,
+    .open_decoding = open_decoding,
     .decode = wordlevel_decode,
+    .end_decoding = end_decoding,
+    .close_decoding = free,
 };

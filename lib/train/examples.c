@@ -34,7 +34,7 @@ static bool encode_completion(struct examples *examples, const struct record *re
     size_t before = tokens->count;
     struct text completion, finish = {0};
     if (!record_text(record, "completion", &completion, error) ||
-        !tokenizer_encode(examples->tokenizer, completion, tokens, error))
+        !tokenizer_encode(examples->tokenizer, completion, ENCODE_PLAIN, tokens, error))
         return false;
     const struct value *found = record_find(record, "finish");
     bool cut = found && value_text(*found, &finish) && text_is(finish, "length");
@@ -78,7 +78,8 @@ bool examples_add(struct examples *examples, const struct record *record, struct
     const char *field = record_find(record, "input") ? "input" : "prompt";
     if (!record_text(record, field, &input, error))
         return false;
-    bool fine = tokenizer_encode(examples->tokenizer, input, &examples->tokens, error);
+    bool fine =
+        tokenizer_encode(examples->tokenizer, input, ENCODE_ADD_SPECIAL, &examples->tokens, error);
     size_t middle = examples->tokens.count;
     fine = fine && encode_completion(examples, record, error);
     size_t end = examples->tokens.count;

@@ -16,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     }
     struct token_list list = {0};
     /* The file itself as text: mostly unknown words. */
-    tokenizer_encode(tokenizer, (struct text){(const char *)bytes, size}, &list, &error);
+    tokenizer_encode(tokenizer, (struct text){(const char *)bytes, size}, ENCODE_PLAIN, &list, &error);
     for (int32_t id = 0; id < tokenizer_size(tokenizer); id++) {
         struct buffer word = {0};
-        if (!tokenizer_decode(tokenizer, &id, 1, &word, &error) ||
+        if (!tokenizer_decode(tokenizer, &id, 1, DECODE_ALL, &word, &error) ||
             tokenizer_id(tokenizer, (struct text){(const char *)word.data, word.size}) != id)
             abort();
         buffer_free(&word);

@@ -35,7 +35,7 @@ static void assert_ids(const char *json, const char *text, const int32_t *ids, s
     struct tokenizer *tokenizer = parsed(json);
     struct token_list list = {0};
     struct error error = {0};
-    if (!tokenizer_encode(tokenizer, text_of(text), &list, &error))
+    if (!tokenizer_encode(tokenizer, text_of(text), ENCODE_PLAIN, &list, &error))
         fail_msg("%s", error.text);
     assert_int_equal(list.count, count);
     for (size_t i = 0; i < count; i++)
@@ -77,7 +77,7 @@ static void every_unicode_white_space_splits_and_nothing_else(void **state) {
         struct token_list list = {0};
         struct error error = {0};
         snprintf(text, sizeof text, "_%s|", others[i]);
-        assert_false(tokenizer_encode(tokenizer, text_of(text), &list, &error));
+        assert_false(tokenizer_encode(tokenizer, text_of(text), ENCODE_PLAIN, &list, &error));
         token_list_free(&list);
     }
     tokenizer_close(tokenizer);
@@ -89,16 +89,18 @@ static void an_unknown_word_is_quoted_bounded_and_escaped(void **state) {
     struct token_list list = {0};
     struct error error = {0};
     token_list_add(&list, 7);
-    assert_false(tokenizer_encode(tokenizer, text_of("_ | f77 |"), &list, &error));
+    assert_false(tokenizer_encode(tokenizer, text_of("_ | f77 |"), ENCODE_PLAIN, &list, &error));
     assert_string_equal(error.text,
                         "the word \"f77\" is not among the 5 of the tokenizer's vocabulary");
     assert_int_equal(list.count, 1); /* what was there before */
     char text[5000];
     memset(text, 'x', sizeof text);
-    assert_false(tokenizer_encode(tokenizer, (struct text){text, sizeof text}, &list, &error));
+    assert_false(
+        tokenizer_encode(tokenizer, (struct text){text, sizeof text}, ENCODE_PLAIN, &list, &error));
     assert_true(strlen(error.text) < 120);
     assert_non_null(strstr(error.text, "xxx…\""));
-    assert_false(tokenizer_encode(tokenizer, text_of("a\x1b[2J\xff\xc2\x9bü"), &list, &error));
+    assert_false(
+        tokenizer_encode(tokenizer, text_of("a\x1b[2J\xff\xc2\x9bü"), ENCODE_PLAIN, &list, &error));
     assert_non_null(strstr(error.text, "\"a\\x1b[2J\\xff\\xc2\\x9bü\""));
     token_list_free(&list);
     tokenizer_close(tokenizer);
@@ -115,13 +117,13 @@ static void decoding_joins_words_with_one_space(void **state) {
     struct buffer out = {0};
     struct error error = {0};
     buffer_append_text(&out, "<");
-    assert_true(tokenizer_decode(tokenizer, (int32_t[]){4, 3, 0}, 3, &out, &error));
-    assert_true(tokenizer_decode(tokenizer, NULL, 0, &out, &error));
+    assert_true(tokenizer_decode(tokenizer, (int32_t[]){4, 3, 0}, 3, DECODE_ALL, &out, &error));
+    assert_true(tokenizer_decode(tokenizer, NULL, 0, DECODE_ALL, &out, &error));
     assert_int_equal(out.size, strlen("<pass ü _"));
     assert_memory_equal(out.data, "<pass ü _", out.size);
-    assert_false(tokenizer_decode(tokenizer, (int32_t[]){0, 5}, 2, &out, &error));
+    assert_false(tokenizer_decode(tokenizer, (int32_t[]){0, 5}, 2, DECODE_ALL, &out, &error));
     assert_string_equal(error.text, "there is no token 5; ids go from 0 to 4");
-    assert_false(tokenizer_decode(tokenizer, (int32_t[]){-1}, 1, &out, &error));
+    assert_false(tokenizer_decode(tokenizer, (int32_t[]){-1}, 1, DECODE_ALL, &out, &error));
     assert_int_equal(tokenizer_id(tokenizer, text_of("f0")), 2);
     assert_int_equal(tokenizer_id(tokenizer, text_of("f")), -1);
     assert_int_equal(tokenizer_size(tokenizer), 5);
@@ -156,8 +158,8 @@ static void what_is_not_supported_is_named(void **state) {
         {"[]", "is no JSON object"},
         {"{}", "there is no object \"model\""},
         {"{\"model\":{\"vocab\":{}}}", "model: 'type' is missing"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}",
-         "a tokenizer model of type \"BPE\" is not supported; WordLevel is"},
+        {"{\"model\":{\"type\":\"Chars\",\"vocab\":{}}}",
+         "model: type \"Chars\" is not supported; BPE, WordPiece, Unigram and WordLevel are"},
         {"{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}", "pre_tokenizer is \"none\""},
         {"{\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":{\"type\":\"WordLevel\","
          "\"vocab\":{\"a\":0}}}",
@@ -228,7 +230,7 @@ static void *encode_often(void *opaque) {
     for (int i = 0; i < 2000; i++) {
         struct token_list list = {0};
         struct error error = {0};
-        if (!tokenizer_encode(tokenizer, text_of("_ | f0 pass"), &list, &error) ||
+        if (!tokenizer_encode(tokenizer, text_of("_ | f0 pass"), ENCODE_PLAIN, &list, &error) ||
             list.count != 4 || list.ids[3] != 4)
             return opaque;
         token_list_free(&list);

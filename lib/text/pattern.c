@@ -1,0 +1,260 @@
+/* Patterns: literals, known split expressions by hand, all others by PCRE2. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include "text/pattern.h"
+
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/split_scan.h"
+#include "text/tokenizer_class.h"
+#include "text/unicode.h"
+
+#define LONGEST_EXPRESSION 16384
+/* Steps of one match. The expressions of real tokenizers stay far below. */
+#define STEP_LIMIT 2000000
+#define HEAP_LIMIT_KIB 65536
+
+struct pattern {
+    struct buffer literal;
+    split_scanner scanner; /* NULL: not done by hand */
+    pcre2_code *code;      /* NULL: a literal */
+    pcre2_match_context *context;
+};
+
+/* ---- from Oniguruma's syntax to PCRE2's ---- */
+
+/* White space, of which PCRE2 has another idea (U+180E), for use inside a class. */
+#define SPACES                                                                                     \
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"    \
+    "\\x{205f}\\x{3000}"
+#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}"
+
+static bool not_supported(const char *what, struct error *error) {
+    return error_set(error, "%s in a regular expression is not supported", what);
+}
+
+/* The escape at expression[i] (the character behind the backslash); returns what it took. */
+static size_t rewrite_escape(struct text expression, size_t i, bool in_class, struct buffer *out,
+                             struct error *error) {
+    char c = expression.bytes[i];
+    const char *set = c == 's' || c == 'S' ? SPACES : c == 'w' || c == 'W' ? WORDS : NULL;
+    bool negated = c == 'S' || c == 'W';
+    if (c == 'h' || c == 'H' || c == 'y' || c == 'Y' || c == 'O' || c == 'C') {
+        not_supported("the escape \\h, \\y, \\O or \\C", error);
+        return 0;
+    }
+    if (set != NULL && in_class && negated) {
+        not_supported("\\S or \\W inside [ ]", error);
+        return 0;
+    }
+    if (set != NULL) {
+        buffer_format(out, in_class ? "%s" : negated ? "[^%s]" : "[%s]", set);
+        return 1;
+    }
+    if (c == 'u' && i + 4 < expression.size) {
+        buffer_format(out, "\\x{%.4s}", expression.bytes + i + 1);
+        return 5;
+    }
+    buffer_append_text(out, "\\");
+    buffer_append(out, &c, 1);
+    return 1;
+}
+
+/* "(?m" means another thing in Ruby's syntax. */
+static bool has_option_m(struct text rest) {
+    if (rest.size < 3 || rest.bytes[0] != '(' || rest.bytes[1] != '?')
+        return false;
+    for (size_t i = 2; i < rest.size && strchr("imx-", rest.bytes[i]) != NULL && rest.bytes[i]; i++)
+        if (rest.bytes[i] == 'm')
+            return true;
+    return false;
+}
+
+static bool rewrite(struct text expression, struct buffer *out, struct error *error) {
+    bool in_class = false;
+    for (size_t i = 0, class_start = 0; i < expression.size;) {
+        char c = expression.bytes[i];
+        struct text rest = {expression.bytes + i, expression.size - i};
+        if (c == '\\' && rest.size > 1) {
+            size_t took = rewrite_escape(expression, i + 1, in_class, out, error);
+            if (took == 0)
+                return false;
+            i += 1 + took;
+            continue;
+        }
+        if (in_class && c == '[')
+            return not_supported("a class within a class, [[ ]],", error);
+        if (in_class && c == '&' && rest.size > 1 && rest.bytes[1] == '&')
+            return not_supported("&& inside [ ]", error);
+        if (!in_class && has_option_m(rest))
+            return not_supported("(?m)", error);
+        if (!in_class && c == '[') {
+            in_class = true;
+            class_start = i + 1 + (rest.size > 1 && rest.bytes[1] == '^');
+        } else if (in_class && c == ']' && i > class_start) {
+            in_class = false;
+        }
+        buffer_append(out, &c, 1);
+        i++;
+    }
+    return true;
+}
+
+/* ---- opening ---- */
+
+static bool compile(struct pattern *pattern, struct text expression, struct error *error) {
+    struct buffer rewritten = {0};
+    int number;
+    size_t place;
+    if (!rewrite(expression, &rewritten, error)) {
+        buffer_free(&rewritten);
+        return false;
+    }
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+    pcre2_set_parens_nest_limit(context, 50);
+    pcre2_set_max_pattern_length(context, (size_t)8 * LONGEST_EXPRESSION);
+    pattern->code = pcre2_compile(rewritten.data, rewritten.size,
+                                  PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
+                                  &number, &place, context);
+    pcre2_compile_context_free(context);
+    buffer_free(&rewritten);
+    if (pattern->code == NULL) {
+        PCRE2_UCHAR message[128];
+        pcre2_get_error_message(number, message, sizeof message);
+        return error_set(error, "a regular expression cannot be read: %s", (char *)message);
+    }
+    pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+    pattern->context = pcre2_match_context_create(NULL);
+    pcre2_set_match_limit(pattern->context, STEP_LIMIT);
+    pcre2_set_heap_limit(pattern->context, HEAP_LIMIT_KIB);
+    return true;
+}
+
+struct pattern *pattern_open_expression(struct text expression, bool by_hand, struct error *error) {
+    if (expression.size > LONGEST_EXPRESSION) {
+        error_set(error, "a regular expression of %zu bytes; at most %d are supported",
+                  expression.size, LONGEST_EXPRESSION);
+        return NULL;
+    }
+    struct pattern *pattern = allocate(1, sizeof *pattern);
+    pattern->scanner = by_hand ? split_scanner_of(expression) : NULL;
+    if (compile(pattern, expression, error))
+        return pattern;
+    struct buffer quoted = {0};
+    quote_for_message(expression, &quoted);
+    error_place(error, "%.*s", (int)quoted.size, (const char *)quoted.data);
+    buffer_free(&quoted);
+    pattern_close(pattern);
+    return NULL;
+}
+
+struct pattern *pattern_open_literal(struct text literal) {
+    struct pattern *pattern = allocate(1, sizeof *pattern);
+    buffer_append(&pattern->literal, literal.bytes, literal.size);
+    return pattern;
+}
+
+struct pattern *pattern_open(const json_t *section, struct error *error) {
+    const json_t *expression = json_object_get(section, "Regex");
+    const json_t *literal = json_is_string(section) ? section : json_object_get(section, "String");
+    if (json_is_string(expression))
+        return pattern_open_expression(
+            (struct text){json_string_value(expression), json_string_length(expression)}, true,
+            error);
+    if (json_is_string(literal))
+        return pattern_open_literal(
+            (struct text){json_string_value(literal), json_string_length(literal)});
+    error_set(error, "pattern is neither {\"Regex\": text} nor {\"String\": text}");
+    return NULL;
+}
+
+void pattern_close(struct pattern *pattern) {
+    if (pattern == NULL)
+        return;
+    buffer_free(&pattern->literal);
+    pcre2_code_free(pattern->code);
+    pcre2_match_context_free(pattern->context);
+    free(pattern);
+}
+
+/* ---- searching ---- */
+
+void pattern_search_start(struct pattern_search *search, const struct pattern *pattern) {
+    *search = (struct pattern_search){.pattern = pattern, .last_end = SIZE_MAX};
+    if (pattern->code != NULL && pattern->scanner == NULL)
+        search->match = pcre2_match_data_create(1, NULL);
+}
+
+void pattern_search_in(struct pattern_search *search, struct text text) {
+    search->text = text;
+    search->at = 0;
+    search->last_end = SIZE_MAX;
+}
+
+void pattern_search_end(struct pattern_search *search) {
+    pcre2_match_data_free(search->match);
+}
+
+static bool next_literal(struct pattern_search *search, struct span *match) {
+    const struct buffer *literal = &search->pattern->literal;
+    if (literal->size == 0 || search->at >= search->text.size)
+        return false;
+    const char *found = memmem(search->text.bytes + search->at, search->text.size - search->at,
+                               literal->data, literal->size);
+    if (found == NULL)
+        return false;
+    match->start = (size_t)(found - search->text.bytes);
+    match->end = match->start + literal->size;
+    search->at = match->end;
+    return true;
+}
+
+static bool next_expression(struct pattern_search *search, struct span *match,
+                            struct error *error) {
+    const struct pattern *pattern = search->pattern;
+    const uint8_t *bytes = (const uint8_t *)search->text.bytes;
+    while (search->at <= search->text.size) {
+        int result = pcre2_match(pattern->code, bytes, search->text.size, search->at,
+                                 PCRE2_NO_UTF_CHECK, search->match, pattern->context);
+        if (result == PCRE2_ERROR_NOMATCH)
+            return false;
+        if (result < 0) {
+            PCRE2_UCHAR message[128];
+            pcre2_get_error_message(result, message, sizeof message);
+            return error_set(error,
+                             "a regular expression of the tokenizer fails on this text: %s; an "
+                             "expression without nested repetitions would be right",
+                             (char *)message);
+        }
+        const size_t *ends = pcre2_get_ovector_pointer(search->match);
+        *match = (struct span){ends[0], ends[1]};
+        bool empty = match->end <= match->start; /* \K can turn a match around */
+        if (empty && search->last_end == match->end) {
+            search->at = match->end < search->text.size ? match->end + utf8_step(bytes + match->end)
+                                                        : search->text.size + 1;
+            continue;
+        }
+        match->start = empty ? match->end : match->start;
+        search->at = search->last_end = match->end;
+        return true;
+    }
+    return false;
+}
+
+bool pattern_search_next(struct pattern_search *search, struct span *match, struct error *error) {
+    const struct pattern *pattern = search->pattern;
+    if (pattern->scanner != NULL) {
+        if (search->at >= search->text.size)
+            return false;
+        match->start = search->at;
+        match->end = search->at =
+            pattern->scanner((const uint8_t *)search->text.bytes, search->text.size, search->at);
+        return true;
+    }
+    if (pattern->code == NULL)
+        return next_literal(search, match);
+    return next_expression(search, match, error);
+}
