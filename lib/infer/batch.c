@@ -68,7 +68,8 @@ static void add_part(struct engine *engine, struct sequence *sequence, int32_t r
     int32_t first = engine->row_count, outputs = rows;
     bool complete = sequence->cached + rows == known_tokens(sequence);
     publish(engine, sequence, rows);
-    engine->parts[engine->part_count++] = (struct batch_part){sequence, rows, sequence->target_count > 0};
+    engine->parts[engine->part_count++] =
+        (struct batch_part){sequence, rows, sequence->target_count > 0};
     engine->row_count += rows;
     if (sequence->target_count > 0)
         ask(engine, sequence, first, rows);
@@ -93,7 +94,7 @@ static void add_drawing(struct engine *engine) {
         struct sequence *sequence = engine->running[i];
         if (!is_drawing(sequence))
             continue;
-        while (take_pages(engine, sequence, 1) < 1 && i < engine->running_count)
+        while (i < engine->running_count && take_pages(engine, sequence, 1) < 1)
             take_back_youngest(engine);
         if (i < engine->running_count)
             add_part(engine, sequence, 1);
@@ -161,8 +162,7 @@ static bool is_place_for(const struct engine *engine, const struct sequence *seq
 
 static void add_new(struct engine *engine) {
     while (engine->queue != NULL && engine->running_count < (size_t)engine->settings.batch &&
-           engine->taken < (int32_t)engine->settings.room &&
-           is_place_for(engine, engine->queue)) {
+           engine->taken < (int32_t)engine->settings.room && is_place_for(engine, engine->queue)) {
         struct sequence *sequence = engine->queue;
         engine->queue = sequence->next;
         if (engine->queue == NULL)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "infer/answer.h"
+#include "infer/pending.h"
 
 /* So many requests wait at least while there is input, in units of the batch: one that takes long
  * must not leave the others idle, since results leave in order. */
@@ -14,7 +14,7 @@ struct completer {
     struct filter *filter;
     struct engine *engine;
     struct answering answering;
-    struct answer *first, **last; /* waiting, in order */
+    struct pending *first, **last; /* waiting, in order */
     size_t waiting;
     size_t most_waiting;
 };
@@ -50,11 +50,11 @@ struct completer *completer_open(struct filter *filter, struct model *model,
     completer->last = &completer->first;
     completer->most_waiting = WAITING_BATCHES * (size_t)settings->engine.batch;
     struct answering *answering = &completer->answering;
-    *answering = (struct answering){
-        .settings = *settings, .tokenizer = tokenizer, .config = &model->config};
+    *answering =
+        (struct answering){.settings = *settings, .tokenizer = tokenizer, .config = &model->config};
     struct engine_settings *engine = &answering->settings.engine;
     if (settings->stop_texts.count > 0) {
-        engine->listener = answer_hear;
+        engine->listener = pending_hear;
         engine->listener_context = answering;
     }
     answering->encoder = encoder_open(tokenizer);
@@ -71,9 +71,9 @@ void completer_close(struct completer *completer) {
     if (completer == NULL)
         return;
     while (completer->first != NULL) {
-        struct answer *answer = completer->first;
-        completer->first = answer->next;
-        answer_free(answer);
+        struct pending *pending = completer->first;
+        completer->first = pending->next;
+        pending_free(pending);
     }
     engine_close(completer->engine);
     answering_free(&completer->answering);
@@ -90,18 +90,18 @@ struct engine_tally completer_tally(const struct completer *completer) {
 static bool write_finished(struct completer *completer, struct error *error) {
     struct generation generation = {0};
     while (completer->first != NULL) {
-        struct answer *answer = completer->first;
-        if (!answer->ready && !engine_take(completer->engine, &generation))
+        struct pending *pending = completer->first;
+        if (!pending->ready && !engine_take(completer->engine, &generation))
             break;
-        bool fine = answer->ready ||
-                    answer_finish(&completer->answering, answer, &generation, error);
+        bool fine =
+            pending->ready || pending_finish(&completer->answering, pending, &generation, error);
         generation_free(&generation);
-        fine = fine && filter_write(completer->filter, &answer->record, error);
-        completer->first = answer->next;
+        fine = fine && filter_write(completer->filter, &pending->record, error);
+        completer->first = pending->next;
         if (completer->first == NULL)
             completer->last = &completer->first;
         completer->waiting--;
-        answer_free(answer);
+        pending_free(pending);
         if (!fine)
             return false;
     }
@@ -119,14 +119,15 @@ static bool run_until(struct completer *completer, size_t most, struct error *er
 }
 
 bool completer_add(struct completer *completer, const struct record *problem, struct error *error) {
-    int64_t samples = completer->answering.settings.score ? 1 : completer->answering.settings.samples;
+    int64_t samples =
+        completer->answering.settings.score ? 1 : completer->answering.settings.samples;
     for (int64_t sample = 0; sample < samples; sample++) {
-        struct answer *answer =
-            answer_start(&completer->answering, completer->engine, problem, sample, error);
-        if (answer == NULL)
+        struct pending *pending =
+            pending_start(&completer->answering, completer->engine, problem, sample, error);
+        if (pending == NULL)
             return filter_reject(completer->filter, problem, error);
-        *completer->last = answer;
-        completer->last = &answer->next;
+        *completer->last = pending;
+        completer->last = &pending->next;
         completer->waiting++;
         if (!run_until(completer, completer->most_waiting, error))
             return false;

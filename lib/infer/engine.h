@@ -64,11 +64,11 @@ void generation_free(struct generation *generation);
 /* What went through the model so far. */
 struct engine_tally {
     int64_t steps;
-    int64_t prompt_rows;  /* computed */
-    int64_t shared_rows;  /* of prompts, not computed because others had the same beginning */
-    int64_t drawn;        /* tokens */
-    int64_t taken_back;   /* times a sequence gave its pages back */
-    int64_t largest;      /* sequences at once */
+    int64_t prompt_rows; /* computed */
+    int64_t shared_rows; /* of prompts, not computed because others had the same beginning */
+    int64_t drawn;       /* tokens */
+    int64_t taken_back;  /* times a sequence gave its pages back */
+    int64_t largest;     /* sequences at once */
 };
 
 struct engine;

@@ -52,11 +52,11 @@ struct engine {
 
     struct arena arena; /* pass, inputs, logits */
     struct pass pass;
-    struct tensor tokens, positions, slots; /* i32 [1, room] */
-    struct tensor offsets, lengths;         /* i32 [1, batch + 1], [1, batch] */
-    struct tensor table;                    /* i32 [1, batch · most pages of a sequence] */
-    struct tensor rows, targets, scores;    /* [1, room] */
-    struct tensor logits;                   /* f32 [batch, V] */
+    struct tensor tokens, positions, slots;         /* i32 [1, room] */
+    struct tensor offsets, lengths;                 /* i32 [1, batch + 1], [1, batch] */
+    struct tensor table;                            /* i32 [1, batch · most pages of a sequence] */
+    struct tensor rows, targets, scores;            /* [1, room] */
+    struct tensor logits;                           /* f32 [batch, V] */
     struct tensor chosen, log_probability, uniform; /* [1, batch] */
     struct arena cache_arena;
     struct cache cache;

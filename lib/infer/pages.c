@@ -112,9 +112,9 @@ static int32_t *chain_of(const struct pages *pages, int32_t parent, const int32_
 
 static int32_t lookup(const struct pages *pages, int32_t parent, const int32_t *tokens) {
     int32_t at = *chain_of(pages, parent, tokens);
-    while (at != NONE && (pages->page[at].parent != parent ||
-                          memcmp(pages->tokens + (int64_t)at * PAGE_SIZE, tokens,
-                                 PAGE_SIZE * sizeof *tokens) != 0))
+    while (at != NONE &&
+           (pages->page[at].parent != parent || memcmp(pages->tokens + (int64_t)at * PAGE_SIZE,
+                                                       tokens, PAGE_SIZE * sizeof *tokens) != 0))
         at = pages->page[at].next;
     return at;
 }

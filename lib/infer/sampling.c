@@ -50,7 +50,8 @@ static bool run_open(struct run *run, struct invocation *invocation,
     run->device = device_open(settings->device, (int)settings->threads, error);
     if (run->device == NULL ||
         !model_open(&run->model, settings->model, run->device,
-                    (struct model_opening){MODEL_INFERENCE, (enum model_type)settings->type}, error))
+                    (struct model_opening){MODEL_INFERENCE, (enum model_type)settings->type},
+                    error))
         return false;
     buffer_format(&invocation->arguments, "--threads=%d\n", device_threads(run->device));
     run->tokenizer = tokenizer_open(settings->model, error);
@@ -60,8 +61,7 @@ static bool run_open(struct run *run, struct invocation *invocation,
     if (run->filter == NULL)
         return false;
     filter_add_source(run->filter, "model", run->model.digest);
-    run->completer =
-        completer_open(run->filter, &run->model, run->tokenizer, &completer, error);
+    run->completer = completer_open(run->filter, &run->model, run->tokenizer, &completer, error);
     return run->completer != NULL;
 }
 
@@ -95,7 +95,8 @@ bool sampling_policy_filter(struct invocation *invocation, const struct policy_s
         return policy_filter(invocation, policy, error);
     settings->filter = policy->filter;
     settings->completer.samples = policy->samples;
-    settings->completer.policy =
-        policy->name != NULL ? policy->name : policy->weak ? "weak" : "strong";
+    settings->completer.policy = policy->name != NULL ? policy->name
+                                 : policy->weak       ? "weak"
+                                                      : "strong";
     return sampling_filter(invocation, settings, error);
 }

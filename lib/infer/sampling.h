@@ -11,8 +11,8 @@
 struct sampling_settings {
     struct filter_settings filter;
     struct completer_settings completer;
-    const char *model;    /* checkpoint directory */
-    const char *password; /* NULL: none given */
+    const char *model;         /* checkpoint directory */
+    const char *password;      /* NULL: none given */
     int place, overflow, type; /* enums of prompt.h, completer.h, model.h, as options set them */
     double temperature, top_p;
     const char *device;
@@ -147,8 +147,8 @@ bool sampling_filter(struct invocation *invocation, struct sampling_settings *se
                      struct error *error);
 
 /*
- * gen-strong and gen-weak: policy_filter(), or, with the policy `model`, sampling_filter() under the
- * policy's name, number of samples and streams.
+ * gen-strong and gen-weak: policy_filter(), or, with the policy `model`, sampling_filter() under
+ * the policy's name, number of samples and streams.
  */
 bool sampling_policy_filter(struct invocation *invocation, const struct policy_settings *policy,
                             struct sampling_settings *settings, struct error *error);

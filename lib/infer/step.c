@@ -40,8 +40,8 @@ static struct tensor upload_slots(struct engine *engine) {
     for (size_t i = 0; i < engine->part_count; i++)
         for (int32_t k = 0; k < engine->parts[i].rows; k++) {
             int32_t place = engine->parts[i].sequence->cached + k;
-            *to++ = engine->parts[i].sequence->pages[place / PAGE_SIZE] * PAGE_SIZE +
-                    place % PAGE_SIZE;
+            *to++ =
+                engine->parts[i].sequence->pages[place / PAGE_SIZE] * PAGE_SIZE + place % PAGE_SIZE;
         }
     return upload(engine, engine->slots, engine->row_count);
 }
@@ -148,8 +148,7 @@ static bool take_token(struct engine *engine, struct sequence *sequence, int32_t
         return true;
     token_list_add(&generation->tokens, token);
     token_list_add(&sequence->tokens, token);
-    if (settings->listener &&
-        settings->listener(settings->listener_context, sequence->user, token))
+    if (settings->listener && settings->listener(settings->listener_context, sequence->user, token))
         return true;
     generation->finish = FINISH_LENGTH;
     return (int64_t)generation->tokens.count >= settings->max_tokens ||
@@ -172,8 +171,7 @@ static bool take_draws(struct engine *engine, struct error *error) {
     int64_t n = (int64_t)engine->draw_count;
     if (n > 0) {
         device_download(device, engine->host, tensor_columns(engine->chosen, 0, n));
-        device_download(device, engine->host_real,
-                        tensor_columns(engine->log_probability, 0, n));
+        device_download(device, engine->host_real, tensor_columns(engine->log_probability, 0, n));
     }
     if (!device_finish(device, error))
         return false;
@@ -187,8 +185,7 @@ static bool take_asked(struct engine *engine, struct error *error) {
     int64_t n = (int64_t)engine->asked_count;
     if (n == 0)
         return true;
-    device_download(engine->model->device, engine->host_real,
-                    tensor_columns(engine->scores, 0, n));
+    device_download(engine->model->device, engine->host_real, tensor_columns(engine->scores, 0, n));
     if (!device_finish(engine->model->device, error))
         return false;
     for (size_t i = 0; i < engine->asked_count; i++) {

@@ -367,7 +367,8 @@ bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scrat
     for (size_t i = 0; i < normalizer->count; i++) {
         const struct step *step = &normalizer->steps[i];
         struct buffer *out = &scratch->buffers[next];
-        if (step->run == run_form && normal_form_is_plain(step->form, *text))
+        if ((step->run == run_form && normal_form_is_plain(step->form, *text)) ||
+            (step->run == run_prepend && scratch->continues))
             continue;
         out->size = 0;
         if (step->rules != NULL)

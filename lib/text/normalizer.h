@@ -22,6 +22,7 @@ void normalizer_close(struct normalizer *normalizer);
 /* A growing list for the text and one for the step that makes the next; all zero is empty. */
 struct normalizer_scratch {
     struct buffer buffers[2];
+    bool continues; /* the text goes on where another ended: nothing is prepended */
 };
 
 void normalizer_scratch_free(struct normalizer_scratch *scratch);

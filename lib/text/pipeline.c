@@ -270,6 +270,7 @@ struct pass {
     const struct pipeline *pipeline;
     struct scratch *scratch;
     bool normalized, literal;
+    bool continues; /* the text goes on where another ended */
 };
 
 static bool encode_pass(const struct pass *pass, struct text text, bool at_start,
@@ -277,13 +278,16 @@ static bool encode_pass(const struct pass *pass, struct text text, bool at_start
 
 static bool encode_gap(const struct pass *pass, struct text text, bool at_start,
                        struct token_list *out, struct error *error) {
+    bool continues = at_start && pass->continues;
+    pass->scratch->normalizer.continues = pass->scratch->words.continues = continues;
+    at_start = at_start && !continues;
     if (pass->normalized)
         return encode_between(pass->pipeline, pass->scratch, text, at_start, out, error);
     struct pass next = *pass;
     next.normalized = true;
     return text.size == 0 || (normalizer_run(pass->pipeline->normalizer, &pass->scratch->normalizer,
                                              at_start, &text, error) &&
-                              encode_pass(&next, text, at_start, out, error));
+                              encode_pass(&next, text, at_start || continues, out, error));
 }
 
 static bool encode_pass(const struct pass *pass, struct text text, bool at_start,
@@ -313,7 +317,7 @@ static bool pipeline_encode(const void *opaque, void *opaque_scratch, struct tex
         utf8_clean(text, &scratch->clean);
         text = (struct text){(const char *)scratch->clean.data, scratch->clean.size};
     }
-    struct pass pass = {pipeline, scratch, false, flags & ENCODE_LITERAL};
+    struct pass pass = {pipeline, scratch, false, flags & ENCODE_LITERAL, flags & ENCODE_CONTINUES};
     if (flags & ENCODE_ADD_SPECIAL)
         add_ids(out, pipeline->before.ids, pipeline->before.count);
     if (!encode_pass(&pass, text, true, out, error))

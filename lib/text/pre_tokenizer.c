@@ -214,6 +214,8 @@ static bool takes_prefix(const struct step *step, const struct words *words, siz
     bool has = word.size > 0 && word.bytes[0] == ' ';
     has = has || (word.size >= size && memcmp(word.bytes, step->replacement, size) == 0);
     bool first = i == 0 && words->at_start;
+    if (i == 0 && words->continues)
+        return false;
     return !has && (step->scheme == PREFIX_ALWAYS || (step->scheme == PREFIX_FIRST && first));
 }
 

@@ -18,7 +18,8 @@ struct words {
     size_t spare_count, spare_capacity;
     struct buffer buffers[2];
     int next_buffer;
-    bool at_start; /* the first word stands at the beginning of all the text */
+    bool at_start;  /* the first word stands at the beginning of all the text */
+    bool continues; /* it goes on where another text ended: nothing is put in front of it */
 };
 
 void words_free(struct words *words);

@@ -242,11 +242,26 @@ struct token_stream {
     void *decoding;
 };
 
+/*
+ * Whatever decoders do to the beginning of a text, they do it to a letter that is put there and
+ * thrown away. Word-level tokenizers join words and have nothing at the beginning to keep.
+ */
+static void pass_beginning(struct token_stream *stream) {
+    const struct tokenizer *tokenizer = stream->tokenizer;
+    int32_t letter = tokenizer_id(tokenizer, text_of("a"));
+    struct buffer thrown = {0};
+    if (letter >= 0 && *tokenizer_separator(tokenizer) == '\0')
+        tokenizer->class->decode(stream->decoding, letter, &thrown);
+    buffer_free(&thrown);
+}
+
 struct token_stream *token_stream_open(const struct tokenizer *tokenizer, unsigned flags) {
     struct token_stream *stream = allocate(1, sizeof *stream);
     stream->tokenizer = tokenizer;
     stream->flags = flags;
     stream->decoding = tokenizer->class->open_decoding(tokenizer->state);
+    if (flags & DECODE_CONTINUES)
+        pass_beginning(stream);
     return stream;
 }
 
@@ -263,6 +278,8 @@ bool token_stream_add(struct token_stream *stream, int32_t id, struct buffer *ou
 
 void token_stream_end(struct token_stream *stream, struct buffer *out) {
     stream->tokenizer->class->end_decoding(stream->decoding, out);
+    if (stream->flags & DECODE_CONTINUES)
+        pass_beginning(stream);
 }
 
 void token_stream_close(struct token_stream *stream) {

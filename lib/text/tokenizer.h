@@ -63,9 +63,11 @@ const char *tokenizer_separator(const struct tokenizer *tokenizer);
 /* ---- text to ids ---- */
 
 enum encode_flags {
-    ENCODE_PLAIN = 0,       /* the text alone: completions */
+    ENCODE_PLAIN = 0,       /* the text alone */
     ENCODE_ADD_SPECIAL = 1, /* with what the tokenizer puts around a text, such as BOS: prompts */
     ENCODE_LITERAL = 2,     /* "<s>" in the text is four characters, not the special token */
+    ENCODE_CONTINUES = 4,   /* the text goes on where another ended: nothing is put in front of its
+                             * first word (SentencePiece's space, Prepend, Metaspace) */
 };
 
 /*
@@ -90,6 +92,8 @@ void encoder_close(struct encoder *encoder);
 enum decode_flags {
     DECODE_ALL = 0,
     DECODE_SKIP_SPECIAL = 1, /* special tokens leave no text */
+    DECODE_CONTINUES = 2,    /* the text goes on where another ended: a space that the first token
+                              * brings stays. Encoding it with ENCODE_CONTINUES is the way back */
 };
 
 /* Appends the text of the ids, which is always UTF-8. An id out of range is an error, and nothing

@@ -34,7 +34,7 @@ static bool encode_completion(struct examples *examples, const struct record *re
     size_t before = tokens->count;
     struct text completion, finish = {0};
     if (!record_text(record, "completion", &completion, error) ||
-        !tokenizer_encode(examples->tokenizer, completion, ENCODE_PLAIN, tokens, error))
+        !tokenizer_encode(examples->tokenizer, completion, ENCODE_CONTINUES, tokens, error))
         return false;
     const struct value *found = record_find(record, "finish");
     bool cut = found && value_text(*found, &finish) && text_is(finish, "length");

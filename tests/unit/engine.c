@@ -131,9 +131,21 @@ static void a_full_cache_makes_sequences_wait_and_changes_nothing(void **state) 
     struct generation a[PROMPTS] = {0}, b[PROMPTS] = {0};
     /* A page: 16 tokens · 2 layers · (keys, values) · 2 heads · 8 · 4 bytes. The longest request
      * needs 7 pages. */
-    small.cache_memory = 9 * 4096;
-    assert_true(generate(&small, requests, PROMPTS, a).taken_back > 0);
-    assert_int_equal(generate(&large, requests, PROMPTS, b).taken_back, 0);
+    for (int64_t pages = 8; pages < 12; pages++) {
+        small.cache_memory = pages * 4096;
+        assert_true(generate(&small, requests, PROMPTS, a).taken_back > 0);
+        assert_int_equal(generate(&large, requests, PROMPTS, b).taken_back, 0);
+        assert_equal_and_free(a, b, PROMPTS);
+    }
+    /* Short prompts, long completions: most of what is read again was drawn. */
+    struct request brief[PROMPTS];
+    for (size_t i = 0; i < PROMPTS; i++) {
+        brief[i] = requests[i];
+        brief[i].count = 3;
+    }
+    small.max_tokens = large.max_tokens = 90;
+    assert_true(generate(&small, brief, PROMPTS, a).taken_back > 0);
+    assert_int_equal(generate(&large, brief, PROMPTS, b).taken_back, 0);
     assert_equal_and_free(a, b, PROMPTS);
 }
 

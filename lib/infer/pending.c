@@ -1,5 +1,5 @@
 /* Records to requests, and results to fields. */
-#include "infer/answer.h"
+#include "infer/pending.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,18 +20,17 @@ void answering_free(struct answering *answering) {
     token_list_free(&answering->alternative);
 }
 
-void answer_free(struct answer *answer) {
-    record_free(&answer->record);
-    token_stream_close(answer->stream);
-    buffer_free(&answer->text);
-    free(answer);
+void pending_free(struct pending *pending) {
+    record_free(&pending->record);
+    token_stream_close(pending->stream);
+    buffer_free(&pending->text);
+    free(pending);
 }
 
 /* ---- the prompt ---- */
 
 /* The prompt as the model sees it, in answering->input, and its tokens. */
-static bool render(struct answering *answering, const struct record *problem,
-                   struct error *error) {
+static bool render(struct answering *answering, const struct record *problem, struct error *error) {
     const struct completer_settings *settings = &answering->settings;
     struct text input;
     answering->input.size = 0;
@@ -63,8 +62,8 @@ static bool choice_token(struct answering *answering, struct text choice, struct
     if (size > 0 && strchr(" \t\n", input->data[size - 1]) == NULL)
         buffer_append_text(input, " ");
     buffer_append(input, choice.bytes, choice.size);
-    bool fine = encoder_encode(answering->encoder, text_in(input), ENCODE_ADD_SPECIAL, together,
-                               error);
+    bool fine =
+        encoder_encode(answering->encoder, text_in(input), ENCODE_ADD_SPECIAL, together, error);
     input->size = size;
     if (!fine)
         return false;
@@ -114,7 +113,7 @@ static struct text choice_at(const struct record *record, size_t at) {
 }
 
 /* The likeliest choice, the first among equals; at a temperature one drawn among them. */
-static size_t choose(const struct answering *answering, struct answer *answer,
+static size_t choose(const struct answering *answering, struct pending *pending,
                      const struct generation *generation) {
     const float *logs = generation->target_log_probabilities;
     size_t count = (size_t)generation->target_count, best = 0;
@@ -126,7 +125,7 @@ static size_t choose(const struct answering *answering, struct answer *answer,
         return best;
     for (size_t i = 0; i < count; i++)
         total += exp((double)(logs[i] - logs[best]) / temperature);
-    double left = random_uniform(&answer->random) * total;
+    double left = random_uniform(&pending->random) * total;
     for (size_t i = 0; i + 1 < count; i++) {
         left -= exp((double)(logs[i] - logs[best]) / temperature);
         if (left < 0)
@@ -170,77 +169,75 @@ static bool prepare(struct answering *answering, const struct record *problem, b
     return !*chooses || choice_tokens(answering, choices, error);
 }
 
-static void set_provenance(const struct answering *answering, struct answer *answer) {
+static void set_provenance(const struct answering *answering, struct pending *pending) {
     const struct completer_settings *settings = &answering->settings;
-    struct record *record = &answer->record;
+    struct record *record = &pending->record;
     record_set_text(record, "policy", text_of(settings->policy));
-    record_set_integer(record, "sample", answer->sample);
+    record_set_integer(record, "sample", pending->sample);
     if (settings->write_round)
         record_set_unsigned(record, "round", settings->round);
 }
 
 /* The prompt does not fit the model: an empty completion that says so. */
-static void overflow(const struct answering *answering, struct answer *answer) {
-    struct record *record = &answer->record;
+static void overflow(const struct answering *answering, struct pending *pending) {
+    struct record *record = &pending->record;
     if (!answering->settings.score)
         record_set_text(record, "completion", (struct text){0});
-    set_provenance(answering, answer);
+    set_provenance(answering, pending);
     record_set_text(record, "finish", text_of("overflow"));
     record_set_integer(record, "n_tokens", 0);
-    answer->ready = true;
+    pending->ready = true;
 }
 
 /* Whether the model has positions for all that must go into it; a drawn token needs one. */
 static bool fits(const struct answering *answering, bool chooses) {
-    size_t behind = chooses                          ? 0
-                    : answering->settings.score ? answering->targets.count - 1
-                                                     : 1;
+    size_t behind = chooses ? 0 : answering->settings.score ? answering->targets.count - 1 : 1;
     return answering->tokens.count + behind <= (size_t)answering->config->positions;
 }
 
-static bool submit(struct answering *answering, struct engine *engine, struct answer *answer,
+static bool submit(struct answering *answering, struct engine *engine, struct pending *pending,
                    struct text id, struct error *error) {
     const struct completer_settings *settings = &answering->settings;
     struct random_name name = {.seed = settings->seed,
-                               .purpose = answer->chooses ? "choose" : "sample",
+                               .purpose = pending->chooses ? "choose" : "sample",
                                .id = id,
-                               .sample = (uint64_t)answer->sample,
+                               .sample = (uint64_t)pending->sample,
                                .round = settings->round};
     struct request request = {.tokens = answering->tokens.ids,
                               .count = (int32_t)answering->tokens.count,
                               .targets = answering->targets.ids,
                               .target_count = (int32_t)answering->targets.count,
-                              .alternatives = answer->chooses,
+                              .alternatives = pending->chooses,
                               .random = name,
-                              .user = answer};
-    random_start(&answer->random, &name);
+                              .user = pending};
+    random_start(&pending->random, &name);
     if (settings->stop_texts.count > 0)
-        answer->stream =
+        pending->stream =
             token_stream_open(answering->tokenizer, DECODE_SKIP_SPECIAL | DECODE_CONTINUES);
     return engine_submit(engine, &request, error);
 }
 
-struct answer *answer_start(struct answering *answering, struct engine *engine,
-                            const struct record *problem, int64_t sample, struct error *error) {
+struct pending *pending_start(struct answering *answering, struct engine *engine,
+                              const struct record *problem, int64_t sample, struct error *error) {
     bool chooses = false;
     struct text id = {0};
     if (!prepare(answering, problem, &chooses, error) || !record_text(problem, "id", &id, error))
         return NULL;
-    struct answer *answer = allocate(1, sizeof *answer);
-    answer->sample = sample;
-    answer->chooses = chooses;
-    answer->ends = answering->ends;
-    record_copy(&answer->record, problem);
+    struct pending *pending = allocate(1, sizeof *pending);
+    pending->sample = sample;
+    pending->chooses = chooses;
+    pending->ends = answering->ends;
+    record_copy(&pending->record, problem);
     if (!answering->settings.score)
-        record_begin_group(&answer->record, GROUP_COMPLETION);
-    record_set_text(&answer->record, "input", text_in(&answering->input));
+        record_begin_group(&pending->record, GROUP_COMPLETION);
+    record_set_text(&pending->record, "input", text_in(&answering->input));
     if (answering->settings.overflow == OVERFLOW_VERDICT && !fits(answering, chooses))
-        overflow(answering, answer);
-    else if (!submit(answering, engine, answer, id, error)) {
-        answer_free(answer);
+        overflow(answering, pending);
+    else if (!submit(answering, engine, pending, id, error)) {
+        pending_free(pending);
         return NULL;
     }
-    return answer;
+    return pending;
 }
 
 /* ---- stop texts ---- */
@@ -262,18 +259,18 @@ static size_t find_stop(const struct answering *answering, const struct buffer *
     return earliest;
 }
 
-bool answer_hear(void *context, void *user, int32_t token) {
+bool pending_hear(void *context, void *user, int32_t token) {
     const struct answering *answering = context;
-    struct answer *answer = user;
+    struct pending *pending = user;
     struct error ignored = {0}; /* the engine draws only tokens of the vocabulary */
-    size_t before = answer->text.size;
-    if (!token_stream_add(answer->stream, token, &answer->text, &ignored))
+    size_t before = pending->text.size;
+    if (!token_stream_add(pending->stream, token, &pending->text, &ignored))
         return false;
-    size_t stop = find_stop(answering, &answer->text, before);
-    if (stop == answer->text.size)
+    size_t stop = find_stop(answering, &pending->text, before);
+    if (stop == pending->text.size)
         return false;
-    answer->text.size = stop;
-    answer->stopped = true;
+    pending->text.size = stop;
+    pending->stopped = true;
     return true;
 }
 
@@ -289,20 +286,20 @@ static void set_token_ids(struct answering *answering, struct record *record, co
     record_set_value(record, "token_ids", (struct value){packed->data, packed->size});
 }
 
-static bool finish_completion(struct answering *answering, struct answer *answer,
+static bool finish_completion(struct answering *answering, struct pending *pending,
                               const struct generation *generation, struct error *error) {
-    struct record *record = &answer->record;
-    if (!answer->stopped) {
-        answer->text.size = 0;
+    struct record *record = &pending->record;
+    if (!pending->stopped) {
+        pending->text.size = 0;
         if (!tokenizer_decode(answering->tokenizer, generation->tokens.ids,
                               generation->tokens.count, DECODE_SKIP_SPECIAL | DECODE_CONTINUES,
-                              &answer->text, error))
+                              &pending->text, error))
             return false;
     }
-    record_set_text(record, "completion", text_in(&answer->text));
+    record_set_text(record, "completion", text_in(&pending->text));
     if (answering->settings.write_tokens)
         set_token_ids(answering, record, generation->tokens.ids, generation->tokens.count);
-    set_provenance(answering, answer);
+    set_provenance(answering, pending);
     record_set_text(record, "finish",
                     text_of(generation->finish == FINISH_STOP ? "stop" : "length"));
     record_set_real(record, "logprob", generation->log_probability);
@@ -310,14 +307,14 @@ static bool finish_completion(struct answering *answering, struct answer *answer
     return true;
 }
 
-static void finish_choice(struct answering *answering, struct answer *answer,
+static void finish_choice(struct answering *answering, struct pending *pending,
                           const struct generation *generation) {
-    struct record *record = &answer->record;
+    struct record *record = &pending->record;
     struct buffer *packed = &answering->packed;
-    size_t best = choose(answering, answer, generation), count = (size_t)generation->target_count;
+    size_t best = choose(answering, pending, generation), count = (size_t)generation->target_count;
     struct text choice = choice_at(record, best);
     record_set_text(record, "completion", choice);
-    set_provenance(answering, answer);
+    set_provenance(answering, pending);
     record_set_text(record, "finish", text_of("stop"));
     record_set_real(record, "logprob", (double)generation->target_log_probabilities[best]);
     record_set_integer(record, "n_tokens", 1);
@@ -330,12 +327,12 @@ static void finish_choice(struct answering *answering, struct answer *answer,
     record_set_value(record, "choice_logprobs", (struct value){packed->data, packed->size});
 }
 
-static void finish_score(struct answering *answering, struct answer *answer,
+static void finish_score(struct answering *answering, struct pending *pending,
                          const struct generation *generation) {
-    struct record *record = &answer->record;
+    struct record *record = &pending->record;
     struct buffer *packed = &answering->packed;
     record_set_real(record, "logprob", generation->log_probability);
-    record_set_integer(record, "n_tokens", generation->target_count - (answer->ends ? 1 : 0));
+    record_set_integer(record, "n_tokens", generation->target_count - (pending->ends ? 1 : 0));
     if (!answering->settings.write_token_logprobs)
         return;
     packed->size = 0;
@@ -345,13 +342,13 @@ static void finish_score(struct answering *answering, struct answer *answer,
     record_set_value(record, "token_logprobs", (struct value){packed->data, packed->size});
 }
 
-bool answer_finish(struct answering *answering, struct answer *answer,
-                   const struct generation *generation, struct error *error) {
+bool pending_finish(struct answering *answering, struct pending *pending,
+                    const struct generation *generation, struct error *error) {
     if (answering->settings.score)
-        finish_score(answering, answer, generation);
-    else if (answer->chooses)
-        finish_choice(answering, answer, generation);
+        finish_score(answering, pending, generation);
+    else if (pending->chooses)
+        finish_choice(answering, pending, generation);
     else
-        return finish_completion(answering, answer, generation, error);
+        return finish_completion(answering, pending, generation, error);
     return true;
 }

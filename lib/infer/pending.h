@@ -2,8 +2,8 @@
  * One record on its way through the engine: what is asked of the engine for it, and how the result
  * becomes fields. Private to lib/infer.
  */
-#ifndef LOCKPICK_INFER_ANSWER_H
-#define LOCKPICK_INFER_ANSWER_H
+#ifndef LOCKPICK_INFER_PENDING_H
+#define LOCKPICK_INFER_PENDING_H
 
 #include "infer/completer.h"
 
@@ -22,8 +22,8 @@ struct answering {
 
 void answering_free(struct answering *answering);
 
-struct answer {
-    struct answer *next;
+struct pending {
+    struct pending *next;
     struct record record; /* with `input` set */
     int64_t sample;
     bool ready;                  /* nothing is asked of the engine; the record can be written */
@@ -36,14 +36,15 @@ struct answer {
 };
 
 /* Submits what a record asks for; NULL and an error where the record is bad. */
-struct answer *answer_start(struct answering *answering, struct engine *engine,
-                            const struct record *problem, int64_t sample, struct error *error);
+struct pending *pending_start(struct answering *answering, struct engine *engine,
+                              const struct record *problem, int64_t sample, struct error *error);
 /* Puts the result into the record. */
-bool answer_finish(struct answering *answering, struct answer *answer,
-                   const struct generation *generation, struct error *error);
-void answer_free(struct answer *answer);
+bool pending_finish(struct answering *answering, struct pending *pending,
+                    const struct generation *generation, struct error *error);
+void pending_free(struct pending *pending);
 
-/* The engine's listener: true when the text drawn for `user`, an answer, has come to a stop text. */
-bool answer_hear(void *context, void *user, int32_t token);
+/* The engine's listener: true when the text drawn for `user`, an pending, has come to a stop text.
+ */
+bool pending_hear(void *context, void *user, int32_t token);
 
 #endif
