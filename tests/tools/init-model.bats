@@ -130,7 +130,7 @@ small() {
 @test "--help names every option" {
     run init-model --help
     [ "$status" -eq 0 ]
-    for option in --config --tokenizer --set --dtype --seed --force --output; do
+    for option in --config --tokenizer --set --dtype --seed --shard-size --threads --force --output; do
         [[ "$output" == *"$option"* ]]
     done
 }
@@ -154,4 +154,70 @@ small() {
     run -1 make -f -o papers
     [[ $output == *"papers: is no checkpoint"* ]]
     [ "$(cat papers/thesis/chapter)" = words ]
+}
+
+# A small configuration of a family, its own members given as JSON.
+family() {
+    printf '{"architectures":["%s"],"hidden_size":16,"intermediate_size":24,"num_hidden_layers":2,' "$1"
+    printf '"num_attention_heads":2,"max_position_embeddings":32,"eos_token_id":null%s}' "$2"
+}
+
+@test "every family is made, trained and sampled from" {
+    make_tokenizer a b c d
+    printf '{"id":"%s","prompt":"a b","completion":"c d"}\n' 1 2 3 4 | records make -o examples.rec
+    family MistralForCausalLM ',"num_key_value_heads":1,"sliding_window":2' >mistral.json
+    family Qwen2ForCausalLM ',"num_key_value_heads":2,"tie_word_embeddings":true' >qwen2.json
+    family Qwen3ForCausalLM ',"num_key_value_heads":1,"head_dim":4' >qwen3.json
+    family GPTNeoXForCausalLM ',"rotary_pct":0.25' >neox.json
+    family LlamaForCausalLM ',"rope_scaling":{"type":"linear","factor":4.0},"attention_bias":true' >llama.json
+    for kind in mistral qwen2 qwen3 neox llama; do
+        init-model -q --config $kind.json --tokenizer tokenizer.json --dtype bf16 -o $kind
+        train -q -m $kind -l 0.01 -e 30 -b 4 -o $kind-trained --metrics $kind.rec examples.rec
+        sample -q -m $kind-trained --max-tokens 2 examples.rec | records show >$kind.jsonl
+        [ "$(grep -c '"completion":"c d"' $kind.jsonl)" = 4 ]
+    done
+}
+
+@test "large weights are cut into shards, which open as one" {
+    make_tokenizer a b
+    small -q -o whole --seed 7
+    small -q -o cut --seed 7 --shard-size 2k
+    [ -f cut/model.safetensors.index.json ]
+    [ ! -e cut/model.safetensors ]
+    [ "$(ls cut/model-0*-of-0*.safetensors | wc -l)" -gt 2 ]
+    cmp whole/lockpick.json cut/lockpick.json
+    printf '{"id":"1","prompt":"a"}\n' | records make -o x.rec
+    sample -q -m whole --max-tokens 3 x.rec | records show >one
+    sample -q -m cut --max-tokens 3 x.rec | records show >two
+    cmp one two
+    rm "$(ls cut/model-0*-of-0*.safetensors | head -n 1)"
+    run -1 sample -q -m cut --max-tokens 3 x.rec
+    [[ $output == *"model-00001-of-"*"cannot be read"* ]]
+}
+
+@test "the number of threads does not change the weights" {
+    make_tokenizer a b
+    small -q -o one --set vocab_size=9000 -t 1
+    small -q -o two --set vocab_size=9000 -t 3
+    diff -r one two
+}
+
+@test "an architecture that is not known is answered with those that are" {
+    make_tokenizer a b
+    family GPT2LMHeadModel "" >gpt2.json
+    run init-model --config gpt2.json --tokenizer tokenizer.json -o model
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"GPT2LMHeadModel' is not supported; supported are LlamaForCausalLM, MistralForCausalLM,"* ]]
+}
+
+@test "an encoder is made, but not trained or sampled from" {
+    make_tokenizer a b
+    family BertModel "" >bert.json
+    init-model -q --config bert.json --tokenizer tokenizer.json -o bert
+    printf '{"id":"1","prompt":"a","completion":"b"}\n' | records make -o x.rec
+    run -1 sample -q -m bert x.rec
+    [[ $output == *"bert/config.json: describes an encoder"* ]]
+    run -1 train -q -m bert -o out x.rec
+    [[ $output == *"bert/config.json: describes an encoder"* ]]
 }

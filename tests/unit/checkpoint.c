@@ -266,6 +266,76 @@ static void fresh_weights_have_the_deviation_asked_for_and_norms_are_one(void **
     model_close(&model);
 }
 
+/* Large enough for several parts of a tensor to be drawn by several threads. */
+static void fresh_weights_of_any_family_do_not_depend_on_threads(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"neox", "qwen3", "bert"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct error error = {0};
+        struct device *devices[2] = {fixture.device, device_open("cpu", 3, &error)};
+        struct model models[2];
+        char path[128];
+        snprintf(path, sizeof path, "tests/golden/families/%s/config.json", kinds[i]);
+        for (int k = 0; k < 2; k++) {
+            struct model_config config;
+            json_t *json = model_config_load(path, &error);
+            assert_true(model_config_set(json, "vocab_size=5000", &error));
+            assert_true(model_config_from_json(&config, json, &error));
+            json_decref(json);
+            if (!model_initialize(&models[k], &config, devices[k], 3, &error))
+                fail_msg("%s", error.text);
+        }
+        assert_same_weights(&models[0], &models[1]);
+        size_t count, size;
+        struct stored_tensor *stored = model_stored_tensors(&models[0].config, &count);
+        int64_t parameters = 0;
+        for (size_t t = 0; t < count; t++) {
+            parameters += stored[t].rows * stored[t].columns;
+            if (!stored[t].vector || models[0].config.type != DTYPE_F32)
+                continue;
+            float *values = bytes_of(&models[0], &stored[t], false, &size);
+            for (size_t k = 0; k < size / sizeof *values; k++)
+                assert_true(values[k] == (stored[t].gain ? 1.0f : 0.0f));
+            free(values);
+        }
+        assert_int_equal(parameters, model_config_parameters(&models[0].config));
+        free(stored);
+        model_close(&models[0]);
+        model_close(&models[1]);
+        device_close(devices[1]);
+    }
+}
+
+/* Every family comes back from its files as it went in, element for element. */
+static void what_transformers_wrote_of_any_family_is_saved_with_the_same_bytes(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"llama3", "qwen2", "neox-sequential", "mistral"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char *from = format_text("tests/golden/families/%s", kinds[i]);
+        char *path = path_join(from, "model.safetensors");
+        struct model model = opened(from);
+        struct safetensors before, after;
+        struct error error = {0};
+        save(&model, NULL);
+        assert_true(safetensors_open(&before, path, &error));
+        assert_true(safetensors_open(&after, in_folder("model.safetensors"), &error));
+        assert_int_equal(before.count, after.count);
+        for (size_t k = 0; k < before.count; k++) {
+            assert_string_equal(before.entries[k].name, after.entries[k].name);
+            assert_string_equal(before.entries[k].dtype, after.entries[k].dtype);
+            assert_int_equal(before.entries[k].dimensions, after.entries[k].dimensions);
+            assert_int_equal(before.entries[k].size, after.entries[k].size);
+            assert_memory_equal(before.entries[k].data, after.entries[k].data,
+                                after.entries[k].size);
+        }
+        safetensors_close(&before);
+        safetensors_close(&after);
+        model_close(&model);
+        free(from);
+        free(path);
+    }
+}
+
 /* The halves of a bf16 model are those of the f32 model of the same seed. */
 static void both_halves_together_are_the_f32_weight_exactly(void **state) {
     (void)state;
@@ -748,6 +818,8 @@ int main(void) {
         TEST(saving_what_transformers_wrote_keeps_its_digest),
         TEST(fresh_weights_depend_on_the_seed_alone),
         TEST(fresh_weights_have_the_deviation_asked_for_and_norms_are_one),
+        TEST(fresh_weights_of_any_family_do_not_depend_on_threads),
+        TEST(what_transformers_wrote_of_any_family_is_saved_with_the_same_bytes),
         TEST(both_halves_together_are_the_f32_weight_exactly),
         TEST(the_tokenizer_s_files_travel_along),
         TEST(a_wrong_missing_or_extra_tensor_is_named_with_its_file),

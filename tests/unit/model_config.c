@@ -401,6 +401,23 @@ static void the_models_of_our_own_have_the_sizes_we_state(void **state) {
     }
 }
 
+static void the_shapes_of_real_models_have_their_sizes(void **state) {
+    (void)state;
+    struct error error = {0};
+    static const struct {
+        const char *path;
+        int64_t parameters;
+    } models[] = {{"data/models/pythia-160m.json", 162322944},
+                  {"data/models/llama-500m.json", 518119680}};
+    for (int i = 0; i < 2; i++) {
+        struct model_config config;
+        if (!model_config_read(&config, models[i].path, &error))
+            fail_msg("%s", error.text);
+        assert_int_equal(model_config_parameters(&config), models[i].parameters);
+        model_config_free(&config);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_out_has_the_values_of_transformers),
@@ -419,6 +436,7 @@ int main(void) {
         cmocka_unit_test(a_setting_replaces_a_number_and_a_misspelt_one_is_refused),
         cmocka_unit_test(a_changed_dtype_is_changed_in_what_will_be_saved),
         cmocka_unit_test(the_models_of_our_own_have_the_sizes_we_state),
+        cmocka_unit_test(the_shapes_of_real_models_have_their_sizes),
     };
     return cmocka_run_group_tests_name("model_config", tests, NULL, NULL);
 }
