@@ -159,19 +159,19 @@ static bool stream(struct series *series, const struct saving *saving, const str
 }
 
 static bool stream_all(struct series *series, const struct saving *saving, struct error *error) {
+    size_t i = 0;
     digest_start(&series->digest, series->low);
-    for (size_t i = 0; i < saving->count; i++) {
-        const struct stored_tensor *stored = &saving->stored[i];
-        const struct learning_weight *weight = &saving->model->weights[stored->index];
-        bool first = i == 0 || i == series->shard_end[series->shard - 1];
-        if ((first && !start_shard(series, saving, error)) ||
-            !stream(series, saving, series->low ? &weight->low : &weight->value, stored, error))
+    for (series->shard = 0; series->shard < series->shards; series->shard++) {
+        if (!start_shard(series, saving, error))
             return false;
-        if (i + 1 == series->shard_end[series->shard]) {
-            series->shard++;
-            if (!safetensors_commit(&series->writer, error))
+        for (; i < series->shard_end[series->shard]; i++) {
+            const struct stored_tensor *stored = &saving->stored[i];
+            const struct learning_weight *weight = &saving->model->weights[stored->index];
+            if (!stream(series, saving, series->low ? &weight->low : &weight->value, stored, error))
                 return false;
         }
+        if (!safetensors_commit(&series->writer, error))
+            return false;
     }
     return device_finish(saving->model->device, error);
 }
