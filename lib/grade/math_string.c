@@ -1,0 +1,203 @@
+/*
+ * Equality of strings. The rules of the MATH data set, in its order:
+ *
+ *      1  line ends and "\!" go; "\\" becomes "\"
+ *      2  \tfrac and \dfrac become \frac; \left and \right go
+ *      3  ^\circ, ^{\circ} and \$ go
+ *      4  what follows the first "\text{ " goes (a unit)
+ *      5  \% and % go
+ *      6  a number that begins with a point gets a zero in front
+ *      7  "k = " of at most two characters in front of the only equals sign goes
+ *      8  \sqrt3 becomes \sqrt{3}; spaces go; \frac12 becomes \frac{1}{2}
+ *      9  0.5 becomes \frac{1}{2}; a/b of two whole numbers becomes \frac{a}{b}
+ *
+ * and, for answers in words, a comparison without what only dresses them.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "grade/math_answer.h"
+
+static bool begins(const struct buffer *text, size_t at, const char *with) {
+    size_t size = strlen(with);
+    return text->size - at >= size && memcmp(text->data + at, with, size) == 0;
+}
+
+static size_t find(const struct buffer *text, size_t from, const char *string) {
+    for (size_t i = from; i < text->size; i++)
+        if (begins(text, i, string))
+            return i;
+    return text->size;
+}
+
+/* Every `what` becomes `with`, which is no longer. */
+static void replace_all(struct buffer *text, const char *what, const char *with) {
+    size_t size = strlen(what), own = strlen(with), out = 0;
+
+    for (size_t i = 0; i < text->size;)
+        if (begins(text, i, what)) {
+            memcpy(text->data + out, with, own);
+            out += own;
+            i += size;
+        } else {
+            text->data[out++] = text->data[i++];
+        }
+    text->size = out;
+}
+
+static void insert(struct buffer *text, size_t at, const char *string) {
+    size_t size = strlen(string);
+
+    buffer_reserve(text, size);
+    memmove(text->data + at + size, text->data + at, text->size - at);
+    memcpy(text->data + at, string, size);
+    text->size += size;
+}
+
+/* Rule 6. */
+static void lead_with_zero(struct buffer *text) {
+    for (size_t i = 0; i + 1 < text->size; i++)
+        if ((text->data[i] == ' ' || text->data[i] == '{') && text->data[i + 1] == '.')
+            insert(text, i + 1, "0");
+    if (text->size > 0 && text->data[0] == '.')
+        insert(text, 0, "0");
+}
+
+/* Rule 7. */
+static void drop_name(struct buffer *text) {
+    size_t sign = find(text, 0, "=");
+
+    if (sign > 2 || sign == text->size || find(text, sign + 1, "=") != text->size)
+        return;
+    memmove(text->data, text->data + sign + 1, text->size - sign - 1);
+    text->size -= sign + 1;
+}
+
+/* Braces around the one character at `at`. */
+static void brace(struct buffer *text, size_t at) {
+    insert(text, at + 1, "}");
+    insert(text, at, "{");
+}
+
+static void brace_roots(struct buffer *text) {
+    for (size_t i = find(text, 0, "\\sqrt"); i + 5 < text->size; i = find(text, i + 5, "\\sqrt"))
+        if (text->data[i + 5] != '{')
+            brace(text, i + 5);
+}
+
+static void brace_fractions(struct buffer *text) {
+    for (size_t i = find(text, 0, "\\frac"); i + 6 < text->size; i = find(text, i + 5, "\\frac"))
+        if (text->data[i + 5] != '{') {
+            brace(text, i + 5);
+            if (text->data[i + 8] != '{')
+                brace(text, i + 8);
+        }
+}
+
+/* Rule 9: the whole text is a/b. */
+static void fraction_of_stroke(struct buffer *text) {
+    size_t stroke = find(text, 0, "/");
+
+    if (stroke == 0 || stroke + 1 >= text->size)
+        return;
+    for (size_t i = 0; i < text->size; i++)
+        if (i != stroke && !isdigit(text->data[i]) && !(text->data[i] == '-' && i == 0))
+            return;
+    insert(text, text->size, "}");
+    text->data[stroke] = '{';
+    insert(text, stroke, "}");
+    insert(text, 0, "\\frac{");
+}
+
+void math_string_normalize(struct text answer, struct buffer *out) {
+    buffer_reserve(out, 1);
+    if (answer.size > 0)
+        buffer_append(out, answer.bytes, answer.size);
+    replace_all(out, "\n", "");
+    replace_all(out, "\\!", "");
+    replace_all(out, "\\\\", "\\");
+    replace_all(out, "tfrac", "frac");
+    replace_all(out, "dfrac", "frac");
+    replace_all(out, "\\left", "");
+    replace_all(out, "\\right", "");
+    replace_all(out, "^{\\circ}", "");
+    replace_all(out, "^\\circ", "");
+    replace_all(out, "\\$", "");
+    out->size = find(out, 0, "\\text{ ");
+    replace_all(out, "\\%", "");
+    replace_all(out, "%", "");
+    lead_with_zero(out);
+    drop_name(out);
+    brace_roots(out);
+    replace_all(out, " ", "");
+    brace_fractions(out);
+    if (out->size == 3 && begins(out, 0, "0.5")) {
+        out->size = 0;
+        buffer_append_text(out, "\\frac{1}{2}");
+    }
+    fraction_of_stroke(out);
+}
+
+/* ---- words ---- */
+
+/* Size of a command at `at` that only dresses what stands in it or around it; 0 for others. */
+static size_t dressing(struct text text, size_t at, bool *words) {
+    static const struct {
+        const char *command;
+        bool words;
+    } commands[] = {
+        {"\\textbf", true}, {"\\textit", true}, {"\\textrm", true}, {"\\text", true},
+        {"\\mathrm", true}, {"\\mbox", true},   {"\\left", false},  {"\\right", false},
+        {"\\!", false},     {"\\,", false},     {"\\;", false},     {"\\:", false},
+        {"\\ ", false},     {"\\$", false},
+    };
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        size_t size = strlen(commands[i].command);
+        if (text.size - at >= size && memcmp(text.bytes + at, commands[i].command, size) == 0 &&
+            !(isalpha((unsigned char)commands[i].command[size - 1]) && at + size < text.size &&
+              isalpha((unsigned char)text.bytes[at + size]))) {
+            *words |= commands[i].words;
+            return size;
+        }
+    }
+    return 0;
+}
+
+/* A plain word is letters and digits, with a small letter behind another letter. */
+static bool is_plain_word(const struct buffer *text) {
+    bool found = false;
+
+    for (size_t i = 0; i < text->size; i++) {
+        if (!isalnum(text->data[i]))
+            return false;
+        found |= i > 1 && islower(text->data[i]) && isalpha(text->data[i - 1]) &&
+                 isalpha(text->data[i - 2]);
+    }
+    return found;
+}
+
+void math_words_normalize(struct text answer, struct buffer *out) {
+    bool words = false;
+    size_t size;
+
+    buffer_reserve(out, answer.size + 1);
+    for (size_t i = 0; i < answer.size;) {
+        char c = answer.bytes[i];
+        if (c == '\\' && (size = dressing(answer, i, &words)) > 0)
+            i += size;
+        else if (isspace((unsigned char)c) || c == '$' || c == '{' || c == '}' || c == '~')
+            i++;
+        else
+            out->data[out->size++] = (uint8_t)answer.bytes[i++];
+    }
+    while (out->size > 0 && out->data[out->size - 1] == '.')
+        out->size--;
+    if (out->size == 3 && out->data[0] == '(' && isupper(out->data[1]) && out->data[2] == ')') {
+        out->data[0] = out->data[1];
+        out->size = 1;
+    }
+    if ((words && out->size > 1) || is_plain_word(out))
+        for (size_t i = 0; i < out->size; i++)
+            out->data[i] = (uint8_t)tolower(out->data[i]);
+}
