@@ -262,18 +262,18 @@ static bool judge(const struct code_grader *grader, const struct run *run,
 
     if (WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGSYS)
         say(grade, CODE_FILE_WRITE, "tried to write a file");
-    else if (outcome->end == ENDED_BY_CPU || outcome->cpu_microseconds > settings->cpu_microseconds)
-        say(grade, CODE_TIME_LIMIT, "more than %g s", (double)settings->cpu_microseconds / 1e6);
-    else if (outcome->end != ENDED_BY_ITSELF)
-        say(grade, CODE_TIME_LIMIT, "%s for %g s",
-            outcome->end == ENDED_BY_IDLENESS ? "idle" : "not done",
-            (double)settings->idle_microseconds * (outcome->end == ENDED_BY_CLOCK ? 12 : 1) / 1e6);
     else if (outcome->peak_bytes > settings->memory_bytes || ended_without_memory(run))
         say(grade, CODE_MEMORY_LIMIT, "more than %g MiB",
             (double)settings->memory_bytes / MEGABYTE);
     else if (file_size(run->output) >= settings->output_bytes ||
              file_size(run->errors) >= settings->output_bytes)
         say(grade, CODE_OUTPUT_LIMIT, "%g MiB or more", (double)settings->output_bytes / MEGABYTE);
+    else if (outcome->end == ENDED_BY_CPU || outcome->cpu_microseconds > settings->cpu_microseconds)
+        say(grade, CODE_TIME_LIMIT, "more than %g s", (double)settings->cpu_microseconds / 1e6);
+    else if (outcome->end != ENDED_BY_ITSELF)
+        say(grade, CODE_TIME_LIMIT, "%s for %g s",
+            outcome->end == ENDED_BY_IDLENESS ? "idle" : "not done",
+            (double)settings->idle_microseconds * (outcome->end == ENDED_BY_CLOCK ? 12 : 1) / 1e6);
     else if (!judge_status(run, grade, error))
         return false;
     else if (grade->verdict == CODE_PASS && !test->is_harness)

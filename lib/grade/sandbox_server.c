@@ -90,8 +90,8 @@ static bool place_descriptors(const struct server *server) {
  * it closes on execution unless descriptor 3 takes its place.
  */
 static _Noreturn void become(const struct server *server, int trouble) {
-    static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8",
-                                        "TMPDIR=/tmp", NULL};
+    static const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8",
+                                              "TMPDIR=/tmp", NULL};
     sigset_t none;
     const char *step = "setpgid";
 
@@ -102,10 +102,10 @@ static _Noreturn void become(const struct server *server, int trouble) {
         syscall_filter_apply(&server->filter)) {
         step = "exec";
         if (server->descriptors[WIRE_PROGRAM] >= 0)
-            execveat(server->descriptors[WIRE_PROGRAM], "", server->arguments, environment,
-                     AT_EMPTY_PATH);
+            execveat(server->descriptors[WIRE_PROGRAM], "", server->arguments,
+                     (char *const *)(uintptr_t)environment, AT_EMPTY_PATH);
         else
-            execve(server->arguments[0], server->arguments, environment);
+            execve(server->arguments[0], server->arguments, (char *const *)(uintptr_t)environment);
     }
     char text[128];
     int size = snprintf(text, sizeof text, "%s: %s", step, strerror(errno));
