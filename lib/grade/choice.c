@@ -180,7 +180,7 @@ static bool by_completion(const struct record *record, const struct choices *cho
 
 bool choice_compare(const struct record *record, struct choice_grade *grade, struct error *error) {
     const struct value *logits = record_find(record, "choice_logprobs");
-    struct choices choices;
+    struct choices choices = {0};
 
     *grade = (struct choice_grade){.found = {"", 0}, .verdict = "none"};
     if (!read_choices(record, &choices, error))
