@@ -240,12 +240,9 @@ static bool visit_path(void *context, const char *path, bool is_folder, struct e
 
     if (format == IMPORT_APPS && is_folder)
         return apps_read_problem(path, &sink, error);
-    bool json = ends_with(path, ".json") || ends_with(path, ".jsonl");
+    bool json = ends_with(path, ".jsonl") || (format != IMPORT_APPS && ends_with(path, ".json"));
     bool table = separator == '\t' ? ends_with(path, ".tsv") : ends_with(path, ".csv");
-    bool wanted = format == IMPORT_MMLU   ? json || table
-                  : format == IMPORT_APPS ? false
-                  : separator != 0        ? table
-                                          : json;
+    bool wanted = format == IMPORT_MMLU ? json || table : separator != 0 ? table : json;
     return is_folder || !wanted || read_file(importer, path, error);
 }
 

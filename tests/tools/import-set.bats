@@ -145,6 +145,10 @@ apps_problem() { # NUMBER INPUT_OUTPUT
     [ "$(records show a.rec)" = '{"id":"apps-train-0000","task":"code","prompt":"Question 0000\n","difficulty":"interview","tests":[{"stdin":"1\n","stdout":"x\n"},{"stdin":"2\n3\n","stdout":"y\nz\n"}],"solution":"print(1)","split":"train"}' ]
     import-set -q -F apps train/0000 -o one.rec
     cmp <(records show a.rec) <(records show one.rec)
+    echo '{"id":7,"question":"Q","solutions":"[\"p\"]","input_output":"{\"inputs\":[\"1\"],\"outputs\":[\"2\"]}","difficulty":"d"}' >train/test.jsonl
+    import-set -q -F apps train -o both.rec
+    [ "$(records show both.rec | tail -n 1)" = '{"id":"apps-test-0007","task":"code","prompt":"Q","difficulty":"d","tests":[{"stdin":"1","stdout":"2"}],"solution":"p","split":"test"}' ]
+    rm train/test.jsonl
     import-set -q -F apps --functions train -o f.rec
     [ "$(records count f.rec)" = 2 ]
     records show f.rec | grep -qF '"function":"f","function_tests":"{\"fn_name\"'
