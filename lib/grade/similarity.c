@@ -55,7 +55,8 @@ bool similarity_cosine(struct value a, struct value b, double *cosine, struct er
         square_a += x * x;
         square_b += y * y;
     }
-    *cosine = fmax(-1, fmin(1, product / (sqrt(square_a) * sqrt(square_b))));
+    /* of one root, so that equal vectors give 1 to the last bit */
+    *cosine = fmax(-1, fmin(1, product / sqrt(square_a * square_b)));
     return true;
 }
 
