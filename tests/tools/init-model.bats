@@ -107,10 +107,10 @@ small() {
     run small --set num_layers=3 -o model
     [ "$status" -eq 1 ]
     [ "$output" = "init-model: --set: 'num_layers' is no key of the configuration" ]
-    echo '{"model":{"type":"BPE","vocab":{}}}' >tokenizer.json
+    echo '{"model":{"type":"Magic","vocab":{}}}' >tokenizer.json
     run small -o model
     [ "$status" -eq 1 ]
-    [ "$output" = "init-model: tokenizer.json: a tokenizer model of type \"BPE\" is not supported; WordLevel is" ]
+    [ "$output" = "init-model: tokenizer.json: model: type \"Magic\" is not supported; BPE, WordPiece, Unigram and WordLevel are" ]
     run init-model --config /nowhere.json --tokenizer tokenizer.json -o model
     [ "$status" -eq 1 ]
     [ "${#lines[@]}" -eq 1 ]
