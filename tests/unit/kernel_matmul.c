@@ -7,9 +7,9 @@ struct shape {
 
 /* One row, few rows, odd sizes, more rows than columns and the reverse, enough for all threads. */
 static const struct shape shapes[] = {
-    {1, 1, 1},       {1, 53, 128},   {2, 7, 5},       {3, 16, 33},    {4, 384, 128},
-    {5, 3, 17},      {6, 31, 64},    {18, 65, 128},   {150, 53, 128}, {67, 130, 259},
-    {40, 1030, 200}, {3100, 33, 90}, {10, 4100, 190},
+    {1, 1, 1},       {1, 53, 128},  {2, 7, 5},      {3, 16, 33},    {4, 384, 128},   {5, 3, 17},
+    {6, 31, 64},     {18, 65, 128}, {150, 53, 128}, {67, 130, 259}, {40, 1030, 200}, {3100, 33, 90},
+    {10, 4100, 190}, {53, 70, 600}, {401, 97, 257}, {30, 90, 512},  {25, 512, 33},
 };
 
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -106,6 +106,39 @@ static void the_gradients_of_a_product_equal_the_reference(void **state) {
     on_every_device(backward_everywhere);
 }
 
+/* Row by row the bits are those of the whole, on either side of the limit between the kernels. */
+static void check_rows_alone(struct fixture *f) {
+    static const struct shape alone[] = {{8, 50, 128}, {24, 50, 600}, {64, 50, 600}, {64, 70, 128}};
+    static const int64_t parts[] = {1, 5, 41, 9}; /* rows, in the same order */
+    for (int i = 0; i < 4; i++) {
+        clear(f);
+        struct shape s = alone[i];
+        double *x = random_reals(f, s.T * s.K, 1), *w = random_reals(f, s.N * s.K, 1);
+        struct tensor xt = place(f, DTYPE_F32, s.T, s.K, x), y = blank(f, DTYPE_F32, s.T, s.N);
+        struct tensor wt = place(f, DTYPE_BF16, s.N, s.K, w), z = blank(f, DTYPE_F32, s.T, s.N);
+        matmul_forward(f->device, y, xt, wt, none, none);
+        for (int64_t row = 0; row + parts[i] <= s.T; row += parts[i]) {
+            struct tensor part = tensor_rows(z, row, parts[i]);
+            matmul_forward(f->device, part, tensor_rows(xt, row, parts[i]), wt, none, none);
+            expect_success(f);
+            assert_int_equal(bits_of(part), bits_of(tensor_rows(y, row, parts[i])));
+        }
+        free(x), free(w);
+    }
+}
+
+static void rows_come_out_the_same_whoever_stands_beside_them(void **state) {
+    (void)state;
+    static const char *const isas[] = {"avx2", "avx512"};
+    for (int i = 0; i < 2; i++)
+        for (int threads = 1; threads <= 2 && isa_here(isas[i]); threads++) {
+            struct fixture f;
+            fixture_open(&f, isas[i], threads);
+            check_rows_alone(&f);
+            fixture_close(&f);
+        }
+}
+
 static void check_bias_gradient(struct fixture *f) {
     for (int i = 0; i < SHAPES; i++) {
         clear(f);
@@ -184,6 +217,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_product_equals_the_reference_with_and_without_bias_and_addend),
         cmocka_unit_test(the_gradients_of_a_product_equal_the_reference),
+        cmocka_unit_test(rows_come_out_the_same_whoever_stands_beside_them),
         cmocka_unit_test(the_gradient_of_a_bias_is_the_sum_over_rows),
         cmocka_unit_test(empty_products_leave_the_addend_or_zero),
         cmocka_unit_test(operands_that_do_not_fit_are_named_with_their_shapes),

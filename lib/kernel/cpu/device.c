@@ -27,12 +27,14 @@ enum {
     extern const struct norm_kernels norm_kernels_##isa;                                           \
     extern const struct activation_kernels activation_kernels_##isa;                               \
     extern const struct product_kernels product_kernels_##isa;                                     \
+    extern const struct panel_kernels panel_kernels_##isa;                                         \
     extern const struct attention_kernels attention_kernels_##isa;                                 \
     extern const struct optimizer_kernels optimizer_kernels_##isa;
 #define LIST_ISA(isa)                                                                              \
     {                                                                                              \
 #isa, &row_kernels_##isa, &norm_kernels_##isa, &activation_kernels_##isa,                  \
-            &product_kernels_##isa, &attention_kernels_##isa, &optimizer_kernels_##isa             \
+            &product_kernels_##isa, &panel_kernels_##isa, &attention_kernels_##isa,                \
+            &optimizer_kernels_##isa                                                               \
     }
 
 DECLARE_ISA(baseline)

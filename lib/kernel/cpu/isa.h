@@ -17,6 +17,10 @@ struct row_kernels {
     float (*maximum)(const float *x, int64_t n);
     /* y = exp(x − shift), which may be in place; returns the sum. */
     float (*exponential)(float *y, const float *x, float shift, int64_t n);
+    /* y = exp((x − shift)·factor), y NULL: not wanted; the sum. n is some thousand at most. */
+    double (*shares)(float *y, const float *x, float shift, float factor, int64_t n);
+    /* ids of all x ≥ limit, ascending; returns how many. Without NaN. */
+    int64_t (*at_least)(int32_t *ids, const float *x, float limit, int64_t n);
     void (*scale)(float *y, float factor, int64_t n);
     void (*add)(float *y, const float *x, int64_t n);
     double (*sum_of_squares)(const float *x, int64_t n);
@@ -59,6 +63,34 @@ struct product_kernels {
     void (*multiply)(float *c, int64_t c_stride, const float *a, int64_t a_row, int64_t a_step,
                      const float *b, int64_t b_stride, int64_t m, int64_t n, int64_t k,
                      bool accumulate);
+};
+
+enum {
+    PANEL_DEPTH = 256, /* of the inner dimension at a time */
+    PANEL_ROWS = 384,  /* M at most */
+};
+
+/*
+ * c[M,N] = a[M,K]·b (+ bias[N]) (+ addend[M,N]), K ≥ 1: element (i,p) of a at a[i·a_row +
+ * p·a_step]; b is [K,N], or [N,K] when transposed; f32 when wide, else bf16. NULL: none; addend may
+ * be c.
+ */
+struct panel_product {
+    float *c;
+    const float *a;
+    const void *b;
+    const float *bias, *addend;
+    int64_t c_stride, a_row, a_step, b_stride, addend_stride;
+    int64_t m, n, k;
+    bool transposed, wide;
+};
+
+/* Products large enough to copy one factor into the cache. */
+struct panel_kernels {
+    int64_t width; /* of a panel */
+    bool fast;     /* faster than a BLAS library made for this instruction set */
+    int64_t room;  /* floats of scratch */
+    void (*multiply)(const struct panel_product *product, float *room);
 };
 
 /*
@@ -132,6 +164,7 @@ struct cpu_kernels {
     const struct norm_kernels *norms;
     const struct activation_kernels *activations;
     const struct product_kernels *products;
+    const struct panel_kernels *panels;
     const struct attention_kernels *attention;
     const struct optimizer_kernels *optimizer;
 };

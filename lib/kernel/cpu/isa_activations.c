@@ -64,7 +64,7 @@ INLINE vector normal_distribution(vector x, vector *bell) {
     p = p * z + 0.22563423216342926f;
     *bell = exponential(x * x * -0.5f);
     vector half = 0.5f * p * z * *bell;
-    return select(x < 0.0f, half, 1.0f - half);
+    return blend(x < 0.0f, half, 1.0f - half);
 }
 
 INLINE vector gelu_lanes(vector x) {

@@ -125,7 +125,7 @@ INLINE float largest(const float *s, int64_t seen) {
     for (; i + LANES <= seen; i += LANES)
         most = larger(load(s + i), most);
     if (i < seen)
-        most = larger(select(first_lanes(seen - i), load(s + i), most), most);
+        most = larger(blend(first_lanes(seen - i), load(s + i), most), most);
     return largest_lane(most);
 }
 
@@ -310,37 +310,74 @@ static void backward(const struct attention_gradient *gradient, float *memory) {
 
 /* ---- decoding ---- */
 
-/* result[i] = scale · q·k_i, four keys at a time. */
-static void scores(float *result, const float *q, const float *k, int64_t k_stride, int64_t count,
-                   int64_t head_size, float scale) {
-    for (int64_t i = 0; i < count; i += 4) {
-        int64_t some = smaller(4, count - i), c = 0;
-        const float *a = k + i * k_stride;
-        const float *b = some > 1 ? a + k_stride : a, *d = some > 2 ? b + k_stride : b;
-        const float *e = some > 3 ? d + k_stride : d;
-        vector s[4] = {splat(0), splat(0), splat(0), splat(0)};
-        for (; c + LANES <= head_size; c += LANES) {
-            vector x = load(q + c);
-            s[0] += x * load(a + c);
-            s[1] += x * load(b + c);
-            s[2] += x * load(d + c);
-            s[3] += x * load(e + c);
+enum {
+#if defined(__AVX512F__)
+    SCORED = 4, /* query heads at a time: 16 sums, 4 of q and one of k */
+#else
+    SCORED = 2,
+#endif
+    AHEAD = 2, /* runs that are fetched before they are needed */
+};
+
+/* result[h][i] = scale · q_h·k_i for four keys of which `some` count; heads is a constant. */
+INLINE void score_tile(float *result, int64_t result_stride, const float *q, const float *k,
+                       int64_t k_stride, int64_t some, int64_t head_size, float scale,
+                       const int heads) {
+    const float *key[4] = {k, k, k, k};
+    vector s[SCORED][4];
+#pragma GCC unroll 4
+    for (int j = 1; j < 4; j++)
+        key[j] = j < some ? k + j * k_stride : k;
+#pragma GCC unroll 4
+    for (int h = 0; h < heads; h++)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            s[h][j] = splat(0);
+    int64_t c = 0;
+    for (; c + LANES <= head_size; c += LANES)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+            vector x = load(key[j] + c);
+#pragma GCC unroll 4
+            for (int h = 0; h < heads; h++)
+                s[h][j] += load(q + h * head_size + c) * x;
         }
-        if (c < head_size) {
-            int64_t rest = head_size - c;
-            vector x = load_part(q + c, rest, 0);
-            s[0] += x * load_part(a + c, rest, 0);
-            s[1] += x * load_part(b + c, rest, 0);
-            s[2] += x * load_part(d + c, rest, 0);
-            s[3] += x * load_part(e + c, rest, 0);
+    if (c < head_size)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+            vector x = load_part(key[j] + c, head_size - c, 0);
+#pragma GCC unroll 4
+            for (int h = 0; h < heads; h++)
+                s[h][j] += load_part(q + h * head_size + c, head_size - c, 0) * x;
         }
-        quad four = sums(s[0], s[1], s[2], s[3]) * scale;
-        if (some == 4)
-            memcpy(result + i, &four, sizeof four);
+#pragma GCC unroll 4
+    for (int h = 0; h < heads; h++) {
+        quad four = sums(s[h][0], s[h][1], s[h][2], s[h][3]) * scale;
+        if (some >= 4)
+            memcpy(result + h * result_stride, &four, sizeof four);
         else
             for (int64_t j = 0; j < some; j++)
-                result[i + j] = four[j];
+                result[h * result_stride + j] = four[j];
     }
+}
+
+/* Scores of as many query heads, at q, against `count` keys. */
+INLINE void score_heads(float *result, int64_t width, const struct attention_head *head,
+                        const float *q, const float *k, int64_t count, const int heads) {
+    for (int64_t i = 0; i < count; i += 4)
+        score_tile(result + i, width, q, k + i * head->k_stride, head->k_stride, count - i,
+                   head->head_size, head->scale, heads);
+}
+
+static void scores(float *result, int64_t width, const struct attention_head *head, int64_t rows,
+                   const float *k, int64_t count) {
+    int64_t size = head->head_size, h = 0;
+    for (; SCORED > 2 && h + SCORED <= rows; h += SCORED)
+        score_heads(result + h * width, width, head, head->q + h * size, k, count, SCORED);
+    for (; h + 2 <= rows; h += 2)
+        score_heads(result + h * width, width, head, head->q + h * size, k, count, 2);
+    if (h < rows)
+        score_heads(result + h * width, width, head, head->q + h * size, k, count, 1);
 }
 
 /* Where place `at` lies, in rows of the cache, and how many places follow without a gap. */
@@ -351,14 +388,30 @@ static int64_t cache_row(const struct attention_head *head, int64_t at, int64_t 
     return head->pages[at / size] * size + at % size;
 }
 
+/* The rows of a head lie far apart: no processor guesses where the next are. */
+static void fetch(const struct attention_head *head, const float *from, int64_t stride, int64_t at,
+                  int64_t end) {
+    int64_t count;
+    if (at >= end)
+        return;
+    from += cache_row(head, at, end, &count) * stride;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t c = 0; c < head->head_size; c += 16)
+            __builtin_prefetch(from + i * stride + c, 0, 3);
+}
+
 static void decode(const struct attention_head *head, int64_t rows, int64_t first, int64_t count,
                    float *out, float *maxima, float *totals, float *memory) {
     int64_t width = padded(count), size = head->head_size, end = first + count, run;
+    int64_t ahead = AHEAD * head->page_size;
     for (int64_t at = first; at < end; at += run) {
         const float *k = head->k + cache_row(head, at, end, &run) * head->k_stride;
-        for (int64_t i = 0; i < rows; i++)
-            scores(memory + i * width + at - first, head->q + i * size, k, head->k_stride, run,
-                   size, head->scale);
+        fetch(head, head->k, head->k_stride, at + ahead, end);
+        scores(memory + at - first, width, head, rows, k, run);
+    }
+    for (int64_t at = first; at < first + ahead; at += run) {
+        run = head->page_size - at % head->page_size;
+        fetch(head, head->v, head->v_stride, at, end);
     }
     for (int64_t i = 0; i < rows; i++) {
         maxima[i] = largest(memory + i * width, count);
@@ -366,6 +419,7 @@ static void decode(const struct attention_head *head, int64_t rows, int64_t firs
     }
     for (int64_t at = first; at < end; at += run) {
         const float *v = head->v + cache_row(head, at, end, &run) * head->v_stride;
+        fetch(head, head->v, head->v_stride, at + ahead, end);
         product(out, size, memory + at - first, width, 1, v, head->v_stride, rows, size, run,
                 at > first);
     }

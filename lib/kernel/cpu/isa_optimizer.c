@@ -39,7 +39,7 @@ INLINE void store_master(void *value, int16_t *low, int64_t at, vector master, c
         return;
     }
     /* A NaN keeps its own pattern: rounding up could carry it into another number. */
-    words bits = (words)select(master == master, master, (vector)((integers){0} + 0x7fc00000));
+    words bits = (words)blend(master == master, master, (vector)((integers){0} + 0x7fc00000));
     halves high = __builtin_convertvector((bits + 0x8000u) >> 16, halves);
     halves rest = __builtin_convertvector(bits & 0xffffu, halves);
     memcpy((uint16_t *)value + at, &high, sizeof high);
@@ -56,7 +56,7 @@ INLINE void store_moment(void *moment, int64_t at, vector x, const bool wide) {
         store((float *)moment + at, x);
         return;
     }
-    words bits = (words)select(x == x, x, (vector)((integers){0} + 0x7fc00000));
+    words bits = (words)blend(x == x, x, (vector)((integers){0} + 0x7fc00000));
     halves rounded = __builtin_convertvector((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, halves);
     memcpy((uint16_t *)moment + at, &rounded, sizeof rounded);
 }
@@ -71,7 +71,7 @@ INLINE vector adamw_step(vector w, vector g, vector *m, vector *v, const struct 
 INLINE vector lion_step(vector w, vector g, vector *m, const struct update *u) {
     vector direction = u->beta1 * *m + (1.0f - u->beta1) * g;
     vector one = splat(1.0f);
-    vector sign = select(direction > 0, one, select(direction < 0, -one, direction));
+    vector sign = blend(direction > 0, one, blend(direction < 0, -one, direction));
     *m = u->beta2 * *m + (1.0f - u->beta2) * g;
     return w - u->rate * (sign + u->decay * w);
 }

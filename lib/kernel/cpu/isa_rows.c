@@ -21,12 +21,12 @@ static float maximum(const float *x, int64_t n) {
     for (; i + LANES <= n; i += LANES) {
         vector v = load(x + i);
         most = larger(v, most);
-        broken = select(v == v, broken, v);
+        broken = blend(v == v, broken, v);
     }
     if (i < n) {
         vector v = load_part(x + i, n - i, -INFINITY);
         most = larger(v, most);
-        broken = select(v == v, broken, v);
+        broken = blend(v == v, broken, v);
     }
     float result = most[0], check = broken[0];
     for (int lane = 1; lane < LANES; lane++) {
@@ -60,6 +60,43 @@ static float exponentials(float *y, const float *x, float shift, int64_t n) {
     for (int64_t i = 0; i < n; i += RUN)
         total += (double)exponentials_run(y + i, x + i, shift, n - i < RUN ? n - i : RUN);
     return (float)total;
+}
+
+static double shares(float *y, const float *x, float shift, float factor, int64_t n) {
+    vector total = splat(0);
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vector e = exponential((load(x + i) - shift) * factor);
+        if (y != NULL)
+            store(y + i, e);
+        total += e;
+    }
+    if (i < n) {
+        vector e = exponential((load_part(x + i, n - i, -INFINITY) - shift) * factor);
+        if (y != NULL)
+            store_part(y + i, e, n - i);
+        total += e;
+    }
+    return (double)sum(total);
+}
+
+/* Most runs hold none, and are left after a look at their largest. */
+static int64_t at_least(int32_t *ids, const float *x, float limit, int64_t n) {
+    enum { RUN = 4 * LANES };
+    int64_t found = 0;
+    for (int64_t i = 0; i < n; i += RUN) {
+        int64_t end = i + RUN <= n ? i + RUN : n;
+        if (end - i == RUN) {
+            vector a = larger(load(x + i), load(x + i + LANES));
+            vector b = larger(load(x + i + 2 * LANES), load(x + i + 3 * LANES));
+            if (largest_lane(larger(a, b)) < limit)
+                continue;
+        }
+        for (int64_t k = i; k < end; k++)
+            if (x[k] >= limit)
+                ids[found++] = (int32_t)k;
+    }
+    return found;
 }
 
 static void scale(float *y, float factor, int64_t n) {
@@ -110,6 +147,8 @@ const struct row_kernels ISA_NAME(row_kernels) = {
     .rotate = rotate,
     .maximum = maximum,
     .exponential = exponentials,
+    .shares = shares,
+    .at_least = at_least,
     .scale = scale,
     .add = add,
     .sum_of_squares = sum_of_squares,

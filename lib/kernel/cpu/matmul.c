@@ -1,21 +1,86 @@
 /*
- * Matrix products: BLAS on one thread for each part of the rows (or of the columns, where those are
- * more), because the library's own threads do badly on the products of small models; own kernels
- * where there are so few rows that its packing would cost more than the product. Weights in bf16
- * are widened into scratch, a panel at a time.
+ * Matrix products: which kernel, and which thread does which part. Few rows of x against w go
+ * through dot products that read every weight once, straight from where it lies; everything else
+ * through panels. Where the instruction set's panels are no faster than BLAS (the baseline), large
+ * products are sgemm's, on one thread for each part, and weights in bf16 are widened into scratch
+ * before.
+ *
+ * With panels and with few rows a row's result does not depend on how many rows there are, as long
+ * as both counts lie on the same side of the limit between the two, nor on the number of threads.
  */
 #include <cblas.h>
+#include <omp.h>
 #include <string.h>
 
 #include "kernel/cpu/cpu.h"
 
 enum {
+    /* Up to here dot products beat panels: their sums across lanes cost little in long rows. */
+    FEW_ROWS_LONG = 40,
+    FEW_ROWS_SHORT = 8,
+    LONG_ROW = 512,
     /* Up to here own kernels beat sgemm (measured for widths of 128 to 1376). */
     FEW_ROWS_FORWARD = 24,
     FEW_ROWS_BACKWARD = 32,
-    PANEL = 4 << 20, /* floats of a widened panel: 16 MiB */
-    LEAST_PART = 32, /* rows of a part, so that sgemm still runs at speed */
+    SMALL_FACTOR = 1 << 18, /* floats that the second cache holds */
+    PANEL = 4 << 20,        /* floats of a widened panel: 16 MiB */
+    LEAST_PART = 32,        /* rows of a part, so that sgemm still runs at speed */
 };
+
+/* ---- panels ---- */
+
+/* The part of a product that makes rows × columns of its result. */
+static struct panel_product panel_part(struct panel_product p, struct span rows,
+                                       struct span columns) {
+    int64_t size = p.wide ? 4 : 2, step = p.transposed ? p.b_stride : 1;
+    p.c += rows.first * p.c_stride + columns.first;
+    p.a += rows.first * p.a_row;
+    p.b = (const uint8_t *)p.b + columns.first * step * size;
+    if (p.bias != NULL)
+        p.bias += columns.first;
+    if (p.addend != NULL)
+        p.addend += rows.first * p.addend_stride + columns.first;
+    p.m = rows.count;
+    p.n = columns.count;
+    return p;
+}
+
+/*
+ * Blocks of rows whose part of the first factor stays in the second cache, times runs of columns:
+ * smaller ones where there would be too few for all threads. K ≥ 1.
+ */
+static void multiply_panels(struct device *device, const struct panel_product *product) {
+    enum { MOST_RUN = 512, TASKS_PER_THREAD = 4 };
+    const struct panel_kernels *kernels = cpu_of(device)->kernels->panels;
+    int64_t width = kernels->width, m = product->m, n = product->n, run = MOST_RUN;
+    int team = cpu_team(device, 2 * m * n * product->k);
+    int64_t blocks = (m + PANEL_ROWS - 1) / PANEL_ROWS, runs;
+    while ((runs = (n + run - 1) / run) * blocks < (int64_t)team * TASKS_PER_THREAD && team > 1 &&
+           run > 2 * width)
+        run /= 2;
+    while (runs * blocks < (int64_t)team * TASKS_PER_THREAD && team > 1 && m / blocks > 96)
+        blocks++;
+    size_t size = (size_t)(kernels->room + 15) / 16 * 16;
+    float *room = cpu_scratch(device, SCRATCH_WORK, size * (size_t)team);
+    if (room == NULL)
+        return;
+#pragma omp parallel for num_threads(team) schedule(dynamic, 1) if (team > 1)
+    for (int64_t task = 0; task < blocks * runs; task++) {
+        struct span rows = cpu_part(m, blocks, task / runs, 1);
+        struct span columns = {task % runs * run, run};
+        columns.count = n - columns.first < run ? n - columns.first : run;
+        struct panel_product part = panel_part(*product, rows, columns);
+        kernels->multiply(&part, room + size * (size_t)omp_get_thread_num());
+    }
+}
+
+/* Whether a product of the backward pass with so few rows is better left in place: [inner, columns]
+ * of the second factor. */
+static bool in_place(int64_t rows, int64_t inner, int64_t columns) {
+    return rows <= FEW_ROWS_BACKWARD && inner * columns <= SMALL_FACTOR;
+}
+
+/* ---- parts for BLAS ---- */
 
 /* Whether to cut along the first of two sizes: it has enough for all threads, or more. */
 static bool cut_first(int64_t first, int64_t second, int threads) {
@@ -122,6 +187,13 @@ static void forward_narrow(struct device *device, struct tensor y, struct tensor
     }
 }
 
+/* Up to how many rows a product goes through dot products. */
+static int64_t few_rows(bool fast, int64_t columns) {
+    if (!fast)
+        return FEW_ROWS_FORWARD;
+    return columns >= LONG_ROW ? FEW_ROWS_LONG : FEW_ROWS_SHORT;
+}
+
 void cpu_matmul_forward(struct device *device, struct tensor y, struct tensor x, struct tensor w,
                         struct tensor bias, struct tensor addend) {
     const float *biases = NULL;
@@ -131,8 +203,29 @@ void cpu_matmul_forward(struct device *device, struct tensor y, struct tensor x,
             return;
         biases = cpu_gain(cpu_of(device), bias, room);
     }
-    if (y.rows <= FEW_ROWS_FORWARD || x.columns == 0) {
+    bool fast = cpu_of(device)->kernels->panels->fast;
+    if (y.rows <= few_rows(fast, x.columns) || x.columns == 0) {
         forward_narrow(device, y, x, w, biases, addend);
+        return;
+    }
+    if (fast) {
+        multiply_panels(device, &(struct panel_product){
+                                    .c = y.data,
+                                    .a = x.data,
+                                    .b = w.data,
+                                    .bias = biases,
+                                    .addend = addend.data,
+                                    .c_stride = y.stride,
+                                    .a_row = x.stride,
+                                    .a_step = 1,
+                                    .b_stride = w.stride,
+                                    .addend_stride = addend.stride,
+                                    .m = y.rows,
+                                    .n = y.columns,
+                                    .k = x.columns,
+                                    .transposed = true,
+                                    .wide = w.type == DTYPE_F32,
+                                });
         return;
     }
     if (w.type == DTYPE_F32) {
@@ -185,6 +278,25 @@ void cpu_matmul_backward_input(struct device *device, struct tensor dx, struct t
             cpu_zero(device, dx);
         return;
     }
+    bool small = w.type == DTYPE_F32 && in_place(dx.rows, w.rows, w.columns);
+    if (cpu_of(device)->kernels->panels->fast && !small) {
+        multiply_panels(device, &(struct panel_product){
+                                    .c = dx.data,
+                                    .a = dy.data,
+                                    .b = w.data,
+                                    .addend = accumulate ? dx.data : NULL,
+                                    .c_stride = dx.stride,
+                                    .a_row = dy.stride,
+                                    .a_step = 1,
+                                    .b_stride = w.stride,
+                                    .addend_stride = dx.stride,
+                                    .m = dx.rows,
+                                    .n = dx.columns,
+                                    .k = dy.columns,
+                                    .wide = w.type == DTYPE_F32,
+                                });
+        return;
+    }
     if (w.type == DTYPE_F32) {
         input_wide(device, dx, dy, w, accumulate);
         return;
@@ -218,6 +330,24 @@ void cpu_matmul_backward_weight(struct device *device, struct tensor dw, struct 
                                 struct tensor x) {
     if (dy.rows == 0)
         return;
+    if (cpu_of(device)->kernels->panels->fast && !in_place(dy.rows, x.rows, x.columns)) {
+        multiply_panels(device, &(struct panel_product){
+                                    .c = dw.data,
+                                    .a = dy.data,
+                                    .b = x.data,
+                                    .addend = dw.data,
+                                    .c_stride = dw.stride,
+                                    .a_row = 1,
+                                    .a_step = dy.stride,
+                                    .b_stride = x.stride,
+                                    .addend_stride = dw.stride,
+                                    .m = dw.rows,
+                                    .n = dw.columns,
+                                    .k = dy.rows,
+                                    .wide = true,
+                                });
+        return;
+    }
     int team = cpu_team(device, 2 * dw.rows * dw.columns * dy.rows);
     bool by_rows = cut_first(dw.rows, dw.columns, team);
 #pragma omp parallel for num_threads(team) schedule(static) if (team > 1)

@@ -13,10 +13,13 @@
 
 enum { TILE_ROWS = 6 }; /* 6 × 2 sums, 2 of b, 2 to spread a: within 16 registers */
 
-/* c[rows, vectors·LANES] (+)= a·b. rows and vectors are constants wherever this is inlined. */
+/*
+ * c[rows, vectors·LANES] (+)= a·b; with `part` above zero only that many columns of one vector.
+ * rows, vectors and whether there is a part are constants wherever this is inlined.
+ */
 INLINE void product_tile(float *c, int64_t c_stride, const float *a, int64_t a_row, int64_t a_step,
                          const float *b, int64_t b_stride, int64_t k, bool accumulate,
-                         const int rows, const int vectors) {
+                         const int rows, const int vectors, int64_t part) {
     vector s[TILE_ROWS][2];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
@@ -24,7 +27,7 @@ INLINE void product_tile(float *c, int64_t c_stride, const float *a, int64_t a_r
         for (int j = 0; j < vectors; j++)
             s[i][j] = splat(0);
     for (int64_t p = 0; p < k; p++, a += a_step, b += b_stride) {
-        vector b0 = load(b);
+        vector b0 = part > 0 ? load_part(b, part, 0) : load(b);
         vector b1 = vectors > 1 ? load(b + LANES) : b0;
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
@@ -39,35 +42,43 @@ INLINE void product_tile(float *c, int64_t c_stride, const float *a, int64_t a_r
 #pragma GCC unroll 2
         for (int j = 0; j < vectors; j++) {
             float *to = c + i * c_stride + j * LANES;
-            store(to, accumulate ? load(to) + s[i][j] : s[i][j]);
+            if (part > 0)
+                store_part(to, accumulate ? load_part(to, part, 0) + s[i][j] : s[i][j], part);
+            else
+                store(to, accumulate ? load(to) + s[i][j] : s[i][j]);
         }
 }
 
 /* One column of vectors, all rows. */
 INLINE void product_column(float *c, int64_t c_stride, const float *a, int64_t a_row,
                            int64_t a_step, const float *b, int64_t b_stride, int64_t m, int64_t k,
-                           bool accumulate, const int vectors) {
+                           bool accumulate, const int vectors, int64_t part) {
     int64_t i = 0;
     for (; i + 6 <= m; i += 6)
         product_tile(c + i * c_stride, c_stride, a + i * a_row, a_row, a_step, b, b_stride, k,
-                     accumulate, 6, vectors);
+                     accumulate, 6, vectors, part);
     float *rest = c + i * c_stride;
     a += i * a_row;
     switch (m - i) {
     case 1:
-        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 1, vectors);
+        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 1, vectors,
+                     part);
         break;
     case 2:
-        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 2, vectors);
+        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 2, vectors,
+                     part);
         break;
     case 3:
-        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 3, vectors);
+        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 3, vectors,
+                     part);
         break;
     case 4:
-        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 4, vectors);
+        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 4, vectors,
+                     part);
         break;
     case 5:
-        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 5, vectors);
+        product_tile(rest, c_stride, a, a_row, a_step, b, b_stride, k, accumulate, 5, vectors,
+                     part);
         break;
     }
 }
@@ -78,18 +89,12 @@ static inline void product(float *c, int64_t c_stride, const float *a, int64_t a
                            int64_t k, bool accumulate) {
     int64_t j = 0;
     for (; j + 2 * LANES <= n; j += 2 * LANES)
-        product_column(c + j, c_stride, a, a_row, a_step, b + j, b_stride, m, k, accumulate, 2);
+        product_column(c + j, c_stride, a, a_row, a_step, b + j, b_stride, m, k, accumulate, 2, 0);
     for (; j + LANES <= n; j += LANES)
-        product_column(c + j, c_stride, a, a_row, a_step, b + j, b_stride, m, k, accumulate, 1);
-    if (j == n)
-        return;
-    for (int64_t i = 0; i < m; i++) {
-        vector s = splat(0);
-        for (int64_t p = 0; p < k; p++)
-            s += splat(a[i * a_row + p * a_step]) * load_part(b + p * b_stride + j, n - j, 0);
-        float *to = c + i * c_stride + j;
-        store_part(to, accumulate ? load_part(to, n - j, 0) + s : s, n - j);
-    }
+        product_column(c + j, c_stride, a, a_row, a_step, b + j, b_stride, m, k, accumulate, 1, 0);
+    if (j < n)
+        product_column(c + j, c_stride, a, a_row, a_step, b + j, b_stride, m, k, accumulate, 1,
+                       n - j);
 }
 
 #endif

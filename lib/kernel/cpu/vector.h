@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #ifndef ISA
 #error "isa_*.c are compiled with -DISA=baseline, avx2 or avx512"
@@ -50,6 +53,19 @@ INLINE void store(float *y, vector v) {
     memcpy(y, &v, sizeof v);
 }
 
+#if defined(__AVX512F__)
+
+/* The first n < LANES floats, `fill` behind them. */
+INLINE vector load_part(const float *x, int64_t n, float fill) {
+    return (vector)_mm512_mask_loadu_ps((__m512)splat(fill), (__mmask16)((1u << n) - 1), x);
+}
+
+INLINE void store_part(float *y, vector v, int64_t n) {
+    _mm512_mask_storeu_ps(y, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+
+#else
+
 /* n < LANES floats. (memcpy of a size that is not constant becomes a slow string instruction.) */
 INLINE void copy_part(float *to, const float *from, int64_t n) {
     int64_t done = 0;
@@ -61,7 +77,6 @@ INLINE void copy_part(float *to, const float *from, int64_t n) {
         }
 }
 
-/* The first n < LANES floats, `fill` behind them. */
 INLINE vector load_part(const float *x, int64_t n, float fill) {
     float part[LANES];
     store(part, splat(fill));
@@ -74,6 +89,8 @@ INLINE void store_part(float *y, vector v, int64_t n) {
     store(part, v);
     copy_part(y, part, n);
 }
+
+#endif
 
 /* All bits set in the first n lanes. */
 INLINE integers first_lanes(int64_t n) {
@@ -93,12 +110,12 @@ INLINE vector load_bf16(const uint16_t *x) {
     return widen(h);
 }
 
-INLINE vector select(integers mask, vector yes, vector no) {
+INLINE vector blend(integers mask, vector yes, vector no) {
     return (vector)(((integers)yes & mask) | ((integers)no & ~mask));
 }
 
 INLINE vector larger(vector a, vector b) {
-    return select(a > b, a, b);
+    return blend(a > b, a, b);
 }
 
 /* Lanes folded to four, to be summed in one more step. */
@@ -155,7 +172,7 @@ INLINE quad sums(vector a, vector b, vector c, vector d) {
 INLINE vector exponential(vector x) {
     const vector magic = splat(12582912.0f); /* 1.5·2²³: adding it rounds to an integer */
     integers tiny = x < -87.3f;
-    x = select(x > 88.3f, splat(88.3f), x);
+    x = blend(x > 88.3f, splat(88.3f), x);
     vector n = x * 1.44269504088896341f + magic;
     integers exponent = (integers)n << 23; /* magic leaves by the top */
     n -= magic;
