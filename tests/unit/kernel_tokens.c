@@ -100,6 +100,48 @@ static void top_k_and_top_p_cut_off_what_they_say(void **state) {
     on_every_device(cuts);
 }
 
+/* A vocabulary of many runs: each draw against sums in f64, with and without cut-offs. */
+static void check_large(struct fixture *f) {
+    enum { B = 40, V = 5003 };
+    static const struct sampling kinds[] = {
+        {1, 0, 1}, {0.7f, 40, 1}, {1.3f, 0, 0.9f}, {1, 30, 0.8f}};
+    double *logits = random_reals(f, B * V, 8), *uniform = zeros(B), *share = zeros(V);
+    for (int kind = 0; kind < 4; kind++) {
+        int32_t token[B];
+        float got[B];
+        for (int b = 0; b < B; b++)
+            uniform[b] = (b + 0.5) / B;
+        choose(f, B, V, logits, uniform, kinds[kind], token, got);
+        for (int b = 0; b < B; b++) {
+            const double *z = logits + b * V;
+            double sum = 0, below = 0, better = 0, all = 0;
+            int64_t rank = 0;
+            for (int v = 0; v < V; v++)
+                all += share[v] = exp(z[v] / (double)kinds[kind].temperature);
+            for (int v = 0; v < V; v++) {
+                rank += z[v] > z[token[b]];
+                better += z[v] > z[token[b]] ? share[v] : 0;
+                sum += exp(z[v]);
+                below += v < token[b] ? share[v] : 0;
+            }
+            assert_true(fabs((double)got[b] - z[token[b]] + log(sum)) < 2e-6);
+            assert_true(kinds[kind].top_k == 0 || rank < kinds[kind].top_k);
+            if (kinds[kind].top_k == 0)
+                assert_true(better / all < (double)kinds[kind].top_p);
+            if (kind == 0) {
+                assert_true(below / all <= uniform[b] + 1e-6);
+                assert_true((below + share[token[b]]) / all >= uniform[b] - 1e-6);
+            }
+        }
+    }
+    free(logits), free(uniform), free(share);
+}
+
+static void draws_from_a_large_vocabulary_agree_with_sums_in_f64(void **state) {
+    (void)state;
+    on_every_device(check_large);
+}
+
 static void temperature_changes_shares_but_not_the_log_probability(void **state) {
     (void)state;
     struct fixture f;
@@ -174,6 +216,7 @@ int main(void) {
         cmocka_unit_test(greedy_takes_the_lowest_of_the_largest),
         cmocka_unit_test(a_token_is_drawn_from_its_interval_in_the_order_of_ids),
         cmocka_unit_test(top_k_and_top_p_cut_off_what_they_say),
+        cmocka_unit_test(draws_from_a_large_vocabulary_agree_with_sums_in_f64),
         cmocka_unit_test(temperature_changes_shares_but_not_the_log_probability),
         cmocka_unit_test(tokens_ruled_out_are_never_drawn),
         cmocka_unit_test(a_row_without_a_distribution_fails),

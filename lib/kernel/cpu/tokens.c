@@ -1,17 +1,14 @@
 /*
  * Choosing tokens from logits: greedy, or by temperature, top-k, top-p and the inverse of the
- * cumulative distribution in the order of ids, summed in f64.
+ * cumulative distribution in the order of ids. Exponentials are f32, their sums f64 over runs. Only
+ * logits near the largest are looked at one by one, however large the vocabulary.
  */
 #include <math.h>
 #include <omp.h>
 
 #include "kernel/cpu/cpu.h"
 
-/* What the cut-offs leave: all tokens at least as good as the worst one kept. */
-struct kept {
-    float value; /* logit of the worst */
-    int32_t id;  /* among equal logits the lower ids are better */
-};
+enum { RUN = 1024 }; /* logits whose exponentials are summed in f32 */
 
 struct candidate {
     float value;
@@ -45,85 +42,156 @@ static struct candidate take_best(struct candidate *heap, int64_t *count) {
     return best;
 }
 
-/* Probability of a logit before division by the sum. */
-static double mass(float value, float most, float temperature) {
-    return exp(((double)value - (double)most) / (double)temperature);
+/* ---- one row ---- */
+
+/* A row of logits and what is worked out about it; the arrays are a thread's scratch. */
+struct row {
+    const struct row_kernels *kernels;
+    const float *z;
+    int64_t vocabulary;
+    float most;
+    struct sampling sampling;
+    float *shares; /* exp((z − most)/temperature) */
+    double *runs;  /* sums of shares, a run each */
+    double total;  /* their sum */
+    int32_t *ids;  /* of the logits looked at */
+    struct candidate *heap;
+};
+
+static void work_out_shares(struct row *row) {
+    row->total = 0;
+    for (int64_t v = 0; v < row->vocabulary; v += RUN) {
+        int64_t rest = row->vocabulary - v;
+        double sum =
+            row->kernels->shares(row->shares + v, row->z + v, row->most,
+                                 1.0f / row->sampling.temperature, rest < RUN ? rest : RUN);
+        row->runs[v / RUN] = sum;
+        row->total += sum;
+    }
+}
+
+/*
+ * The ids of the largest logits, as many as the cut-offs may keep: those within a distance of the
+ * largest, which grows until there are enough.
+ */
+static int64_t look_at(const struct row *row, int64_t limit) {
+    double wanted = (double)row->sampling.top_p * row->total * (1 + 1e-6);
+    for (float distance = 2 * row->sampling.temperature;; distance *= 2) {
+        bool all = distance > 100 * row->sampling.temperature;
+        int64_t count = row->kernels->at_least(
+            row->ids, row->z, all ? -INFINITY : row->most - distance, row->vocabulary);
+        double sum = 0;
+        for (int64_t i = 0; i < count; i++)
+            sum += (double)row->shares[row->ids[i]];
+        bool likely = row->sampling.top_p < 1 && sum >= wanted;
+        if (all || count >= limit || likely)
+            return count;
+    }
 }
 
 /* The worst token kept by top-k, then by top-p among those. */
-static struct kept cut(const float *z, int64_t vocabulary, float most, struct sampling sampling,
-                       struct candidate *heap) {
-    for (int64_t v = 0; v < vocabulary; v++)
-        heap[v] = (struct candidate){z[v], (int32_t)v};
-    for (int64_t at = vocabulary / 2; at-- > 0;)
-        sift(heap, vocabulary, at);
-    bool limited = sampling.top_k > 0 && sampling.top_k < vocabulary;
-    int64_t limit = limited ? sampling.top_k : vocabulary, left = vocabulary;
-    double total = 0;
-    for (int64_t i = 0; i < limit; i++)
-        total += mass(limited ? take_best(heap, &left).value : z[i], most, sampling.temperature);
+static struct candidate cut(const struct row *row) {
+    int64_t top_k = row->sampling.top_k;
+    bool limited = top_k > 0 && top_k < row->vocabulary;
+    int64_t count = look_at(row, limited ? top_k : row->vocabulary), left = count;
+    struct candidate *heap = row->heap;
+    for (int64_t i = 0; i < count; i++)
+        heap[i] = (struct candidate){row->z[row->ids[i]], row->ids[i]};
+    for (int64_t at = count / 2; at-- > 0;)
+        sift(heap, count, at);
+    int64_t limit = limited && top_k < count ? top_k : count;
+    double total = limited ? 0 : row->total, reached = 0;
+    for (int64_t i = 0; limited && i < limit; i++)
+        total += (double)row->shares[take_best(heap, &left).id];
     struct candidate last = heap[0];
-    double reached = 0;
     for (int64_t i = 0; i < limit; i++) {
-        last = limited ? heap[vocabulary - 1 - i] : take_best(heap, &left);
-        reached += mass(last.value, most, sampling.temperature);
-        if (sampling.top_p < 1 && reached >= (double)sampling.top_p * total)
-            break;
-    }
-    return (struct kept){last.value, last.id};
-}
-
-static bool is_kept(struct kept kept, float value, int64_t id) {
-    return value > kept.value || (value == kept.value && id <= kept.id);
-}
-
-/* The first token at which the cumulative sum passes uniform × total. */
-static int32_t draw(const float *z, int64_t vocabulary, float most, struct kept kept,
-                    float temperature, float uniform) {
-    double total = 0, sum = 0;
-    for (int64_t v = 0; v < vocabulary; v++)
-        if (is_kept(kept, z[v], v))
-            total += mass(z[v], most, temperature);
-    int32_t last = 0;
-    for (int64_t v = 0; v < vocabulary; v++) {
-        double share = is_kept(kept, z[v], v) ? mass(z[v], most, temperature) : 0;
-        if (share == 0)
-            continue;
-        sum += share;
-        last = (int32_t)v;
-        if (sum > (double)uniform * total)
+        last = limited ? heap[count - 1 - i] : take_best(heap, &left);
+        reached += (double)row->shares[last.id];
+        if (row->sampling.top_p < 1 && reached >= (double)row->sampling.top_p * total)
             break;
     }
     return last;
 }
 
-static int32_t choose(const float *z, int64_t vocabulary, float most, float uniform,
-                      struct sampling sampling, struct candidate *heap) {
-    if (sampling.temperature == 0) {
-        int64_t v = 0;
-        while (z[v] != most)
-            v++;
-        return (int32_t)v;
+/* The first of `count` tokens at which the cumulative sum of shares passes `limit`; ids NULL: the
+ * tokens from `first` on. */
+static int32_t walk(const struct row *row, const int32_t *ids, int64_t first, int64_t count,
+                    double limit) {
+    double sum = 0;
+    int32_t last = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t id = ids != NULL ? ids[i] : (int32_t)(first + i);
+        if (row->shares[id] == 0)
+            continue;
+        sum += (double)row->shares[id];
+        last = id;
+        if (sum > limit)
+            break;
     }
-    struct kept kept = {-INFINITY, INT32_MAX};
-    bool cuts = (sampling.top_k > 0 && sampling.top_k < vocabulary) || sampling.top_p < 1;
-    if (cuts)
-        kept = cut(z, vocabulary, most, sampling, heap);
-    return draw(z, vocabulary, most, kept, sampling.temperature, uniform);
+    return last;
 }
 
-static float log_probability_of(const float *z, int64_t vocabulary, float most, int32_t token) {
+static int32_t draw_kept(const struct row *row, struct candidate worst, double uniform) {
+    int64_t count = row->kernels->at_least(row->ids, row->z, worst.value, row->vocabulary),
+            kept = 0;
     double total = 0;
-    for (int64_t v = 0; v < vocabulary; v++)
-        total += exp((double)z[v] - (double)most);
-    return (float)((double)z[token] - (double)most - log(total));
+    for (int64_t i = 0; i < count; i++) {
+        int32_t id = row->ids[i];
+        if (row->z[id] == worst.value && id > worst.id)
+            continue; /* among equal logits the lower ids are better */
+        row->ids[kept++] = id;
+        total += (double)row->shares[id];
+    }
+    return walk(row, row->ids, 0, kept, uniform * total);
 }
+
+/* From all tokens: first the run, then the token in it. */
+static int32_t draw(const struct row *row, double uniform) {
+    double limit = uniform * row->total, before = 0;
+    int64_t last = 0, runs = (row->vocabulary + RUN - 1) / RUN;
+    for (int64_t run = 0; run < runs; run++) {
+        if (row->runs[run] == 0)
+            continue;
+        last = run;
+        if (before + row->runs[run] > limit)
+            break;
+        before += row->runs[run];
+    }
+    int64_t first = last * RUN, rest = row->vocabulary - first;
+    return walk(row, NULL, first, rest < RUN ? rest : RUN, limit - before);
+}
+
+static int32_t choose(struct row *row, float uniform) {
+    const struct sampling *sampling = &row->sampling;
+    if (sampling->temperature == 0) {
+        row->kernels->at_least(row->ids, row->z, row->most, row->vocabulary);
+        return row->ids[0];
+    }
+    work_out_shares(row);
+    if ((sampling->top_k > 0 && sampling->top_k < row->vocabulary) || sampling->top_p < 1)
+        return draw_kept(row, cut(row), (double)uniform);
+    return draw(row, (double)uniform);
+}
+
+static float log_probability_of(const struct row *row, int32_t token) {
+    double total = 0;
+    for (int64_t v = 0; v < row->vocabulary; v += RUN) {
+        int64_t rest = row->vocabulary - v;
+        total += row->kernels->shares(NULL, row->z + v, row->most, 1, rest < RUN ? rest : RUN);
+    }
+    return (float)((double)row->z[token] - (double)row->most - log(total));
+}
+
+/* ---- all rows ---- */
 
 /* Every row has a largest logit that is a number. */
-static bool rows_hold(struct device *device, struct tensor logits) {
+static bool rows_hold(struct device *device, struct tensor logits, float *most, int team) {
     const struct row_kernels *rows = cpu_of(device)->kernels->rows;
+#pragma omp parallel for num_threads(team) schedule(static) if (team > 1)
     for (int64_t b = 0; b < logits.rows; b++)
-        if (!isfinite(rows->maximum(f32_row(logits, b), logits.columns))) {
+        most[b] = rows->maximum(f32_row(logits, b), logits.columns);
+    for (int64_t b = 0; b < logits.rows; b++)
+        if (!isfinite(most[b])) {
             device_fail(device,
                         "choose_tokens: row %lld of the logits holds a NaN, an infinity or "
                         "nothing finite; the model's weights are damaged or diverged",
@@ -133,25 +201,39 @@ static bool rows_hold(struct device *device, struct tensor logits) {
     return true;
 }
 
+/* The scratch of one thread, in floats. */
+static size_t row_scratch(int64_t vocabulary) {
+    size_t width = (size_t)(vocabulary + 15) / 16 * 16, runs = (width + RUN - 1) / RUN;
+    return 4 * width + (2 * runs + 15) / 16 * 16; /* shares, ids, candidates of two, sums */
+}
+
+static void lay_out(struct row *row, float *scratch) {
+    size_t width = (size_t)(row->vocabulary + 15) / 16 * 16;
+    row->shares = scratch;
+    row->ids = (int32_t *)(void *)(scratch + width);
+    row->heap = (struct candidate *)(void *)(scratch + 2 * width);
+    row->runs = (double *)(void *)(scratch + 4 * width);
+}
+
 void cpu_choose_tokens(struct device *device, struct tensor token, struct tensor log_probability,
                        struct tensor logits, struct tensor uniform, struct sampling sampling) {
-    if (!rows_hold(device, logits))
-        return;
     const struct row_kernels *rows = cpu_of(device)->kernels->rows;
     int64_t vocabulary = logits.columns;
     int team = cpu_team(device, logits.rows * vocabulary * 64);
-    struct candidate *heaps = (struct candidate *)(void *)cpu_scratch(
-        device, SCRATCH_WORK, (size_t)team * 2 * (size_t)vocabulary);
-    if (heaps == NULL)
+    size_t maxima = ((size_t)logits.rows + 15) / 16 * 16, size = row_scratch(vocabulary);
+    float *most = cpu_scratch(device, SCRATCH_WORK, maxima + size * (size_t)team);
+    if (most == NULL || !rows_hold(device, logits, most, team))
         return;
-#pragma omp parallel for num_threads(team) schedule(static) if (team > 1)
+#pragma omp parallel for num_threads(team) schedule(dynamic, 1) if (team > 1)
     for (int64_t b = 0; b < logits.rows; b++) {
-        const float *z = f32_row(logits, b);
-        float most = rows->maximum(z, vocabulary);
-        float u = sampling.temperature > 0 ? f32_row(uniform, 0)[b] : 0;
-        int32_t chosen = choose(z, vocabulary, most, u, sampling,
-                                heaps + (int64_t)omp_get_thread_num() * vocabulary);
+        struct row row = {.kernels = rows,
+                          .z = f32_row(logits, b),
+                          .vocabulary = vocabulary,
+                          .most = most[b],
+                          .sampling = sampling};
+        lay_out(&row, most + maxima + size * (size_t)omp_get_thread_num());
+        int32_t chosen = choose(&row, sampling.temperature > 0 ? f32_row(uniform, 0)[b] : 0);
         i32_row(token, 0)[b] = chosen;
-        f32_row(log_probability, 0)[b] = log_probability_of(z, vocabulary, most, chosen);
+        f32_row(log_probability, 0)[b] = log_probability_of(&row, chosen);
     }
 }
