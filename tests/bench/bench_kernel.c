@@ -1,10 +1,13 @@
 /*
- * How fast the CPU device computes: the BLAS library's own rate on one large product, then every
- * product of the composition models as a share of it, then the other operations of a training step.
+ * How fast the CPU device computes, against two ceilings measured in the same run: the BLAS
+ * library's rate on one large product, and reading memory. The products of real models in prefill
+ * and decoding, those of the composition models, then the other operations of a step. Calls that
+ * are compared take turns, so that a busy neighbour slows all of them.
  *
  *     build/release/bench/bench_kernel [THREADS]
  */
 #include <cblas.h>
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +15,14 @@
 
 #include "kernel/kernel.h"
 
-enum { ARENA = 512 << 20, ROUNDS = 5 };
+enum { ROUNDS = 6, MOST_CALLS = 4 };
+static const size_t arena_bytes = (size_t)1280 << 20;
 
 struct bench {
     struct device *device;
     struct arena arena;
-    double ceiling; /* sgemm, operations a second */
+    double ceiling;   /* sgemm, operations a second */
+    double bandwidth; /* reading, bytes a second */
 };
 
 static double seconds(void) {
@@ -54,29 +59,44 @@ struct work {
     struct tensor a, b, c, d, e, f, g, h;
     struct sequences sequences;
     struct attention_shape shape;
+    struct sampling sampling;
+    int64_t page_size;
+    double read; /* so that reading is not left out */
 };
 
 typedef void operation(struct work *work);
 
-/* The shortest time of one call, over several rounds of at least 20 ms. */
-static double shortest(operation *call, struct work *work) {
-    double best = 1e9;
-    call(work);
-    for (int round = 0; round < ROUNDS; round++) {
-        double start = seconds(), spent = 0;
-        int64_t calls = 0;
-        while (spent < 0.02) {
-            for (int i = 0; i < 4; i++)
-                call(work);
-            calls += 4;
-            spent = seconds() - start;
-        }
-        if (spent / (double)calls < best)
-            best = spent / (double)calls;
+/* A round: how long one of at least 10 ms of calls takes. */
+static double one_round(operation *call, struct work *work) {
+    double start = seconds(), spent = 0;
+    int64_t calls = 0;
+    while (spent < 0.01) {
+        call(work);
+        calls++;
+        spent = seconds() - start;
     }
+    return spent / (double)calls;
+}
+
+/* The shortest times of some calls that take turns. */
+static void shortest_of(operation *const *calls, int count, struct work *work, double *best) {
+    for (int i = 0; i < count; i++) {
+        calls[i](work);
+        best[i] = 1e9;
+    }
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < count; i++) {
+            double time = one_round(calls[i], work);
+            best[i] = time < best[i] ? time : best[i];
+        }
     struct error error;
     if (!device_finish(work->bench->device, &error))
         fail(error.text);
+}
+
+static double shortest(operation *call, struct work *work) {
+    double best;
+    shortest_of(&call, 1, work, &best);
     return best;
 }
 
@@ -91,6 +111,11 @@ static void call_forward(struct work *w) {
     matmul_forward(w->bench->device, w->c, w->a, w->b, (struct tensor){0}, (struct tensor){0});
 }
 
+/* The same weights as bf16, in f. */
+static void call_forward_bf16(struct work *w) {
+    matmul_forward(w->bench->device, w->c, w->a, w->f, (struct tensor){0}, (struct tensor){0});
+}
+
 static void call_backward_input(struct work *w) {
     matmul_backward_input(w->bench->device, w->d, w->c, w->b, false);
 }
@@ -101,9 +126,27 @@ static void call_backward_weight(struct work *w) {
 
 /* The forward product as the library does it by itself, with its own threads. */
 static void call_plain(struct work *w) {
+    openblas_set_num_threads(device_threads(w->bench->device));
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)w->c.rows, (int)w->c.columns,
                 (int)w->a.columns, 1, w->a.data, (int)w->a.stride, w->b.data, (int)w->b.stride, 0,
                 w->c.data, (int)w->c.stride);
+    openblas_set_num_threads(1);
+}
+
+/* Eight sums over each thread's part, as wide as the compiler makes them. */
+static void call_read(struct work *w) {
+    const float *x = w->b.data;
+    int64_t count = w->b.rows * w->b.columns;
+    double total = 0;
+#pragma omp parallel for num_threads(device_threads(w->bench->device)) reduction(+ : total)
+    for (int64_t run = 0; run < count / 4096; run++) {
+        float sums[128] = {0};
+        for (int64_t i = run * 4096; i < (run + 1) * 4096; i += 128)
+            for (int k = 0; k < 128; k++)
+                sums[k] += x[i + k];
+        total += (double)sums[0];
+    }
+    w->read = total;
 }
 
 static void bench_product(struct bench *bench, int64_t T, int64_t N, int64_t K) {
@@ -114,22 +157,55 @@ static void bench_product(struct bench *bench, int64_t T, int64_t N, int64_t K) 
     work.c = numbers(bench, T, N);
     work.d = numbers(bench, T, K);
     work.e = numbers(bench, N, K);
-    operation *const calls[3] = {call_forward, call_backward_input, call_backward_weight};
+    operation *const calls[4] = {call_forward, call_backward_input, call_backward_weight,
+                                 call_plain};
+    double times[4];
+    shortest_of(calls, 4, &work, times);
     printf("product   T %5lld  N %4lld  K %4lld ", (long long)T, (long long)N, (long long)K);
-    for (int i = 0; i < 3; i++) {
-        double rate = 2.0 * (double)(T * N * K) / shortest(calls[i], &work);
+    for (int i = 0; i < 4; i++) {
+        double rate = 2.0 * (double)(T * N * K) / times[i];
         printf("  %6.1f (%.2f)", rate * 1e-9, rate / bench->ceiling);
     }
-    openblas_set_num_threads(device_threads(bench->device));
-    double plain = 2.0 * (double)(T * N * K) / shortest(call_plain, &work);
-    openblas_set_num_threads(1);
-    printf("  %6.1f (%.2f)\n", plain * 1e-9, plain / bench->ceiling);
+    printf("\n");
+}
+
+/* One weight of a real model: rows of x from one to a prompt's. */
+static void bench_weight(struct bench *bench, int64_t N, int64_t K) {
+    static const int64_t rows[] = {1, 4, 16, 32, 64, 256};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t T = rows[i];
+        bench->arena.used = 0;
+        struct work work = {.bench = bench};
+        work.a = numbers(bench, T, K);
+        work.b = numbers(bench, N, K);
+        work.c = numbers(bench, T, N);
+        work.f = arena_tensor(&bench->arena, DTYPE_BF16, N, K);
+        for (int64_t k = 0; k < N * K; k++)
+            ((uint16_t *)work.f.data)[k] = (uint16_t)(0x3d00 + k * 7919 % 509);
+        operation *const calls[3] = {call_forward, call_forward_bf16, call_plain};
+        double times[3], work_done = 2.0 * (double)(T * N * K), weights = (double)(N * K);
+        shortest_of(calls, 3, &work, times);
+        printf("weight [%5lld,%4lld] rows %3lld ", (long long)N, (long long)K, (long long)T);
+        for (int k = 0; k < 2; k++)
+            printf("  %s %6.1f GFLOP/s (%.2f of sgemm, %.2f of reading)", k ? "bf16" : "f32",
+                   work_done / times[k] * 1e-9, times[2] / times[k],
+                   (k ? 2 : 4) * weights / times[k] / bench->bandwidth);
+        printf("  sgemm %6.1f\n", work_done / times[2] * 1e-9);
+    }
+}
+
+static void bench_weights(struct bench *bench) {
+    bench_weight(bench, 3072, 768);
+    bench_weight(bench, 2048, 2048);
+    bench_weight(bench, 5632, 2048);
+    bench_weight(bench, 50257, 768);
+    bench_weight(bench, 32000, 2048);
 }
 
 static void bench_products(struct bench *bench) {
     printf("matrix products, GFLOP/s and share of the ceiling: forward, to the input, to the "
            "weight; forward by plain sgemm with its own threads\n");
-    static const int64_t rows[] = {4608, 1152, 150, 32, 18, 8, 4, 2, 1};
+    static const int64_t rows[] = {4608, 600, 256, 150, 32, 18, 8, 4, 2, 1};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bench_product(bench, rows[i], 384, 128);
         bench_product(bench, rows[i], 128, 128);
@@ -173,7 +249,7 @@ static void bench_attention(struct bench *bench, int64_t sequences, int64_t leng
                             int64_t head_size) {
     bench->arena.used = 0;
     int64_t T = sequences * length, D = heads * head_size;
-    struct work work = {.bench = bench, .shape = {heads, heads, head_size, 0.2f, true}};
+    struct work work = {.bench = bench, .shape = {heads, heads, head_size, 0.2f, true, 0}};
     work.a = numbers(bench, T, 3 * D);
     work.b = numbers(bench, T, D);
     work.c = numbers(bench, T, heads);
@@ -187,6 +263,80 @@ static void bench_attention(struct bench *bench, int64_t sequences, int64_t leng
            (long long)length, (long long)heads, (long long)head_size);
     report("  forward", shortest(call_attention_forward, &work), operations, 0, bench);
     report("  backward", shortest(call_attention_backward, &work), 2.5 * operations, 0, bench);
+}
+
+static void call_cached(struct work *w) {
+    attention_cached(w->bench->device, w->b, w->a, w->c, w->d, w->e, w->f, w->sequences,
+                     w->page_size, w->shape);
+}
+
+/* Sequences of `length` places in pages of 16, `rows` of each asking. */
+static void bench_cached(struct bench *bench, int64_t sequences, int64_t length, int64_t rows,
+                         struct attention_shape shape) {
+    bench->arena.used = 0;
+    int64_t width = shape.heads * shape.head_size, kv = shape.kv_heads * shape.head_size;
+    int64_t pages = (length + 15) / 16, columns = sequences * pages;
+    struct work work = {.bench = bench, .shape = shape, .page_size = 16};
+    work.a = numbers(bench, sequences * rows, width);
+    work.b = numbers(bench, sequences * rows, width);
+    work.c = numbers(bench, columns * 16, kv);
+    work.d = numbers(bench, columns * 16, kv);
+    work.e = integers(bench, columns, columns, 7);
+    work.e = (struct tensor){work.e.data, DTYPE_I32, sequences, pages, pages};
+    work.f = integers(bench, sequences, 1, 0);
+    for (int64_t s = 0; s < sequences; s++)
+        ((int32_t *)work.f.data)[s] = (int32_t)length;
+    work.sequences = (struct sequences){integers(bench, sequences + 1, sequences * rows + 1, rows),
+                                        sequences, rows};
+    int64_t seen = shape.window > 0 && shape.window < length ? shape.window : length;
+    double cells = (double)(sequences * seen * rows);
+    double bytes = 8.0 * (double)(sequences * seen * kv), time = shortest(call_cached, &work);
+    printf("cached %3lld x %4lld places, %3lld rows each, %2lld/%lld heads of %3lld, window %4lld:"
+           " %9.1f us  %6.1f GFLOP/s  %5.1f GB/s (%.2f of reading)\n",
+           (long long)sequences, (long long)length, (long long)rows, (long long)shape.heads,
+           (long long)shape.kv_heads, (long long)shape.head_size, (long long)shape.window,
+           time * 1e6, 4.0 * cells * (double)width / time * 1e-9, bytes / time * 1e-9,
+           bytes / time / bench->bandwidth);
+}
+
+static void bench_caches(struct bench *bench) {
+    static const struct attention_shape gqa = {32, 4, 64, 0.125f, true, 0};
+    static const struct attention_shape mha = {12, 12, 64, 0.125f, true, 0};
+    static const struct attention_shape wide = {16, 8, 128, 0.09f, true, 0};
+    static const struct attention_shape window = {16, 8, 128, 0.09f, true, 1024};
+    bench_cached(bench, 1, 4096, 1, gqa);
+    bench_cached(bench, 64, 300, 1, gqa);
+    bench_cached(bench, 64, 300, 1, mha);
+    bench_cached(bench, 1, 4096, 1, wide);
+    bench_cached(bench, 1, 4096, 1, window);
+    bench_cached(bench, 16, 1000, 1, wide);
+    bench_cached(bench, 1, 2048, 512, gqa);
+    bench_cached(bench, 8, 512, 64, wide);
+}
+
+static void call_choose(struct work *w) {
+    choose_tokens(w->bench->device, w->b, w->c, w->a, w->d, w->sampling);
+}
+
+static void bench_choosing(struct bench *bench, int64_t B, int64_t V) {
+    static const struct sampling kinds[] = {{0, 0, 1}, {1, 0, 1}, {0.8f, 50, 1}, {0.7f, 0, 0.95f}};
+    for (int i = 0; i < 4; i++) {
+        bench->arena.used = 0;
+        struct work work = {.bench = bench, .sampling = kinds[i]};
+        work.a = numbers(bench, B, V);
+        for (int64_t k = 0; k < B * V; k++)
+            ((float *)work.a.data)[k] = -1.5f * logf(((float *)work.a.data)[k] + 0.5005f);
+        work.b = integers(bench, B, 1, 0);
+        work.c = numbers(bench, 1, B);
+        work.d = numbers(bench, 1, B);
+        for (int64_t b = 0; b < B; b++)
+            ((float *)work.d.data)[b] = ((float)b + 0.5f) / (float)B;
+        double time = shortest(call_choose, &work), bytes = 4.0 * (double)(B * V);
+        printf("choose_tokens %3lld x %6lld, temperature %.1f, top-k %2lld, top-p %.2f: %9.1f us, "
+               "%5.1f times as long as reading the logits\n",
+               (long long)B, (long long)V, (double)kinds[i].temperature, (long long)kinds[i].top_k,
+               (double)kinds[i].top_p, time * 1e6, time * bench->bandwidth / bytes);
+    }
 }
 
 static void call_norm_forward(struct work *w) {
@@ -282,7 +432,7 @@ int main(int argc, char **argv) {
     int threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : omp_get_num_procs();
     struct error error;
     struct bench bench = {.device = device_open("cpu", threads, &error)};
-    if (bench.device == NULL || !arena_open(&bench.arena, bench.device, ARENA, &error))
+    if (bench.device == NULL || !arena_open(&bench.arena, bench.device, arena_bytes, &error))
         fail(error.text);
     struct work work = {.bench = &bench};
     work.a = numbers(&bench, 1024, 1024);
@@ -291,8 +441,16 @@ int main(int argc, char **argv) {
     openblas_set_num_threads(threads);
     bench.ceiling = 2.0 * 1024 * 1024 * 1024 / shortest(call_ceiling, &work);
     openblas_set_num_threads(1);
-    printf("%s\nceiling: sgemm 1024^3 with its own threads: %.1f GFLOP/s\n",
-           device_description(bench.device), bench.ceiling * 1e-9);
+    work.b = numbers(&bench, 4096, 16384);
+    bench.bandwidth = 4.0 * 4096 * 16384 / shortest(call_read, &work);
+    printf("%s\nceilings: sgemm 1024^3 with its own threads %.1f GFLOP/s, reading 256 MiB %.1f "
+           "GB/s\n",
+           device_description(bench.device), bench.ceiling * 1e-9, bench.bandwidth * 1e-9);
+    bench_weights(&bench);
+    bench_caches(&bench);
+    bench_choosing(&bench, 1, 50257);
+    bench_choosing(&bench, 32, 50257);
+    bench_choosing(&bench, 1, 151936);
     bench_products(&bench);
     bench_attention(&bench, 256, 18, 4, 32);
     bench_attention(&bench, 1, 18, 4, 32);
