@@ -69,6 +69,9 @@ static bool add_to_trie(struct added_tokens *added, struct text content, int32_t
     bool normalized = added->tokens[place].normalized;
     bool fine = !normalized || normalizer == NULL ||
                 normalizer_run(normalizer, &scratch, true, &content, error);
+    added->tokens[place].start = added->shown.size;
+    added->tokens[place].size = content.size;
+    buffer_append(&added->shown, content.bytes, content.size);
     if (fine && content.size > 0)
         trie_add(normalized ? &added->normalized : &added->raw, content, place);
     normalizer_scratch_free(&scratch);
@@ -124,6 +127,7 @@ bool added_tokens_open(struct added_tokens *added, const json_t *section,
 void added_tokens_close(struct added_tokens *added) {
     vocabulary_free(&added->vocabulary);
     free(added->tokens);
+    buffer_free(&added->shown);
     free(added->raw.nodes);
     free(added->normalized.nodes);
 }
@@ -133,6 +137,10 @@ const struct added_token *added_tokens_find(const struct added_tokens *added, in
     if (id < 0 || id >= vocabulary->size || vocabulary->by_id[id] == 0)
         return NULL;
     return &added->tokens[vocabulary->by_id[id] - 1];
+}
+
+struct text added_tokens_text(const struct added_tokens *added, const struct added_token *token) {
+    return (struct text){(const char *)added->shown.data + token->start, token->size};
 }
 
 /* ---- finding ---- */

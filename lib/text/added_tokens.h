@@ -11,7 +11,8 @@
 
 struct added_token {
     int32_t id;
-    bool single_word;             /* only where no word character stands beside it */
+    size_t start, size; /* in `shown`: what decoding shows, the normalized text where that counts */
+    bool single_word;   /* only where no word character stands beside it */
     bool left_strip, right_strip; /* takes the white space beside it along */
     bool normalized;              /* looked for in normalized text */
     bool special;
@@ -33,6 +34,7 @@ struct added_tokens {
     struct vocabulary vocabulary;
     struct added_token *tokens;
     size_t count;
+    struct buffer shown;
     struct token_trie raw, normalized;
 };
 
@@ -46,6 +48,9 @@ void added_tokens_close(struct added_tokens *added);
 
 /* NULL where the id is not an added token's. */
 const struct added_token *added_tokens_find(const struct added_tokens *added, int32_t id);
+
+/* The text that decoding shows for it, borrowed. */
+struct text added_tokens_text(const struct added_tokens *added, const struct added_token *token);
 
 /* Size of the longest token to be found in normalized text that `text` begins with; 0: none. */
 size_t added_tokens_prefix(const struct added_tokens *added, struct text text);

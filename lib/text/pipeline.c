@@ -166,8 +166,9 @@ static int32_t pipeline_id(const void *opaque, struct text token) {
 
 static struct text pipeline_token(const void *opaque, int32_t id) {
     const struct pipeline *pipeline = opaque;
-    if (added_tokens_find(&pipeline->added, id) != NULL)
-        return vocabulary_token(&pipeline->added.vocabulary, id);
+    const struct added_token *added = added_tokens_find(&pipeline->added, id);
+    if (added != NULL)
+        return added_tokens_text(&pipeline->added, added);
     return id < pipeline->vocabulary.size ? vocabulary_token(&pipeline->vocabulary, id)
                                           : (struct text){NULL, 0};
 }

@@ -88,7 +88,7 @@ void utf8_append(struct buffer *out, int32_t code) {
 #define NUMBERS (BIT(ND) | BIT(NL) | BIT(NO))
 #define MARKS (BIT(MN) | BIT(MC) | BIT(ME))
 #define PUNCTUATION (BIT(PC) | BIT(PD) | BIT(PS) | BIT(PE) | BIT(PI) | BIT(PF) | BIT(PO))
-#define OTHERS (BIT(CC) | BIT(CF) | BIT(CS) | BIT(CO) | BIT(CN))
+#define OTHERS (BIT(CC) | BIT(CF) | BIT(CS) | BIT(CO))
 
 static bool has_category(int32_t code, unsigned categories) {
     return (1u << utf8proc_category(code)) & categories;

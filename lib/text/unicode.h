@@ -65,7 +65,7 @@ bool character_is_number(int32_t code);      /* N */
 bool character_is_punctuation(int32_t code); /* P, or an ASCII sign */
 bool character_is_mark(int32_t code);        /* M */
 bool character_is_nonspacing(int32_t code);  /* Mn */
-bool character_is_other(int32_t code);       /* C */
+bool character_is_other(int32_t code);       /* C, but not what no character has yet */
 bool character_is_word(int32_t code);        /* \w: alphabetic, marks, digits, connectors */
 
 /* Appends the lower case of a character: two characters for U+0130. */
