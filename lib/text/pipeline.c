@@ -230,7 +230,8 @@ static bool encode_word(const struct pipeline *pipeline, struct scratch *scratch
         line->size = (uint8_t)word.size;
         line->count = (uint8_t)(out->count - before);
         memcpy(line->word, word.bytes, word.size);
-        memcpy(line->ids, out->ids + before, line->count * sizeof *line->ids);
+        for (size_t i = 0; i < line->count; i++)
+            line->ids[i] = out->ids[before + i];
     }
     return true;
 }
