@@ -704,8 +704,9 @@ static void a_large_model_is_written_in_shards_with_an_index(void **state) {
                      2 * model_config_parameters(&model.config));
     const char *first =
         json_string_value(json_object_get(json_object_get(index, "weight_map"), "lm_head.weight"));
-    int shards;
-    assert_int_equal(sscanf(first, "model-%*5d-of-%5d.safetensors", &shards), 1);
+    const char *of = first ? strstr(first, "-of-") : NULL;
+    assert_non_null(of);
+    int shards = (int)strtol(of + 4, NULL, 10);
     assert_true(shards >= 3);
     size_t largest = 0;
     for (int i = 1; i <= shards; i++) {

@@ -33,8 +33,7 @@ static const struct model_opening encoding = {.use = MODEL_ENCODING};
 /* Aligned copy of a recorded tensor; the caller frees. */
 static void *copy_of(const char *name) {
     const struct safetensors_entry *entry = safetensors_find(&fixture.expected, name);
-    if (entry == NULL)
-        fail_msg("expected.safetensors has no %s", name);
+    assert_non_null(entry);
     return memcpy(allocate(entry->size, 1), entry->data, entry->size);
 }
 
