@@ -1,7 +1,8 @@
 /*
  * Reading a checkpoint in three steps: the files that hold tensors (weight_files.c), the plan that
- * finds every tensor of the model among them (checkpoint.c), the copying (checkpoint_copy.c).
- * Private to lib/model.
+ * finds every tensor of the model among them (checkpoint.c), the copying (checkpoint_copy.c); and
+ * writing one: the weights (checkpoint_write.c), the small files (checkpoint_save.c). Private to
+ * lib/model.
  */
 #ifndef LOCKPICK_MODEL_CHECKPOINT_H
 #define LOCKPICK_MODEL_CHECKPOINT_H
@@ -48,5 +49,12 @@ struct weight_plan {
  */
 bool weight_plan_copy(struct model *model, const struct weight_plan *plan, const char *low,
                       struct error *error);
+
+/* Writes values and low halves, and the index where there are shards. Sets model->digest; `low`
+ * becomes the low digest. */
+bool checkpoint_save_weights(struct model *model, const char *directory, char low[33],
+                             struct error *error);
+bool checkpoint_save_json(const json_t *json, const char *directory, const char *name,
+                          struct error *error);
 
 #endif
