@@ -27,16 +27,21 @@ static double turn(const struct rotary_settings *rotary, int64_t i) {
     return kept * frequency + (1 - kept) * frequency / rotary->factor;
 }
 
-static void fill_rotary(const struct model_config *config, float *cosine, float *sine) {
+/* Long contexts have millions of angles, so threads share them. */
+static void fill_rotary(const struct model_config *config, int threads, float *cosine,
+                        float *sine) {
     int64_t half = config->rotary.size / 2;
-    for (int64_t i = 0; i < half; i++) {
-        double step = turn(&config->rotary, i);
-        for (int64_t position = 0; position < config->positions; position++) {
-            double angle = (double)position * step;
+    double *steps = allocate((size_t)half, sizeof *steps);
+    for (int64_t i = 0; i < half; i++)
+        steps[i] = turn(&config->rotary, i);
+#pragma omp parallel for num_threads(threads)
+    for (int64_t position = 0; position < config->positions; position++)
+        for (int64_t i = 0; i < half; i++) {
+            double angle = (double)position * steps[i];
             cosine[position * half + i] = (float)cos(angle);
             sine[position * half + i] = (float)sin(angle);
         }
-    }
+    free(steps);
 }
 
 static bool open_rotary(struct transformer *transformer, struct error *error) {
@@ -50,7 +55,7 @@ static bool open_rotary(struct transformer *transformer, struct error *error) {
     arena_tensor(&measure, DTYPE_F32, rows, half);
     bool fine = sine != NULL && arena_open(&transformer->arena, model->device, measure.used, error);
     if (fine) {
-        fill_rotary(&model->config, cosine, sine);
+        fill_rotary(&model->config, device_threads(model->device), cosine, sine);
         transformer->cosine = arena_tensor(&transformer->arena, DTYPE_F32, rows, half);
         transformer->sine = arena_tensor(&transformer->arena, DTYPE_F32, rows, half);
         device_upload(model->device, transformer->cosine, cosine);

@@ -106,6 +106,17 @@ def add_old_tensors(folder):
     save_file(tensors, path, metadata={"format": "pt"})
 
 
+def check_generate(model, expected):
+    """The recorded greedy tokens are those of `generate`, cache, windows and all."""
+    offsets = expected["greedy.offsets"].tolist()
+    for prompt, (a, b) in enumerate(zip(offsets, offsets[1:])):
+        ids = expected["greedy.tokens"][a:b].long()[None]
+        wanted = expected["greedy.generated"][prompt]
+        got = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False,
+                             max_new_tokens=len(wanted))
+        assert got[0, b - a:].tolist() == wanted.tolist(), (prompt, got, wanted)
+
+
 def make_decoder(directory, seed, name):
     family, dtype, settings = KINDS[name]
     folder = os.path.join(directory, name)
@@ -121,6 +132,7 @@ def make_decoder(directory, seed, name):
     read = lambda dtype: AutoModelForCausalLM.from_pretrained(folder, dtype=dtype,
                                                               attn_implementation="eager")
     expected = record(folder, read(torch.float32), dtype == torch.bfloat16)
+    check_generate(read(torch.float32), expected)
     with torch.no_grad():
         logits = run(read(torch.bfloat16), expected["offsets"], expected["tokens"])
     expected["logits_bf16"] = logits.float()

@@ -648,6 +648,22 @@ static void an_output_stored_although_it_is_tied_is_not_needed(void **state) {
     model_close(&tied);
 }
 
+static void end_tokens_of_the_generation_settings_count_as_well(void **state) {
+    (void)state;
+    static const char settings[] = "{\"eos_token_id\":[5,7]}", wrong[] = "{\"eos_token_id\":99}";
+    struct error error = {0};
+    copy(GOLDEN "grouped/config.json", "config.json");
+    copy(GOLDEN "grouped/model.safetensors", "model.safetensors");
+    assert_true(
+        file_write(in_folder("generation_config.json"), settings, sizeof settings - 1, &error));
+    struct model model = opened(fixture.folder);
+    assert_int_equal(model.config.end_token_count, 2);
+    assert_int_equal(model.config.end_tokens[1], 7);
+    model_close(&model);
+    assert_true(file_write(in_folder("generation_config.json"), wrong, sizeof wrong - 1, &error));
+    assert_refused("generation_config.json: 'eos_token_id' must be");
+}
+
 /* ---- shards ---- */
 
 static void first_half(struct safetensors_entry *entries, size_t *count) {
@@ -826,6 +842,7 @@ int main(void) {
         TEST(a_wrong_missing_or_extra_tensor_is_named_with_its_file),
         TEST(a_directory_that_lacks_a_file_is_refused),
         TEST(the_dtype_is_the_configuration_s_or_else_the_widest_of_the_files),
+        TEST(end_tokens_of_the_generation_settings_count_as_well),
         TEST(narrowed_weights_keep_their_remainder_when_they_learn),
         TEST(every_tensor_may_have_a_dtype_of_its_own_and_f16_is_widened),
         TEST(a_frozen_model_has_no_low_halves_but_the_same_digest),
