@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 
@@ -304,6 +305,30 @@ static void fresh_weights_of_any_family_do_not_depend_on_threads(void **state) {
         model_close(&models[1]);
         device_close(devices[1]);
     }
+}
+
+/* One normal number an element, in order, however large the tensor is. */
+static void a_fresh_tensor_is_the_sequence_named_after_it(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct model_config config;
+    struct model model;
+    struct random random;
+    size_t size;
+    json_t *json = model_config_load(GOLDEN "grouped/config.json", &error);
+    assert_true(model_config_set(json, "vocab_size=5000", &error));
+    assert_true(model_config_from_json(&config, json, &error));
+    json_decref(json);
+    assert_true(model_initialize(&model, &config, fixture.device, 8, &error));
+    struct stored_tensor stored = {.rows = 5000, .columns = 32};
+    float *values = bytes_of(&model, &stored, false, &size);
+    random_start(&random, &(struct random_name){.seed = 8,
+                                                .purpose = "initialize",
+                                                .id = text_of("model.embed_tokens.weight")});
+    for (size_t i = 0; i < size / sizeof *values; i++)
+        assert_true(values[i] == (float)(0.15 * random_normal(&random)));
+    free(values);
+    model_close(&model);
 }
 
 /* Every family comes back from its files as it went in, element for element. */
@@ -599,6 +624,14 @@ static void every_tensor_may_have_a_dtype_of_its_own_and_f16_is_widened(void **s
     model = opened(fixture.folder);
     assert_int_equal(model.config.type, DTYPE_F32);
     model_close(&model);
+    /* Narrowed, the f32 tensors have remainders and the bf16 one has none. */
+    int16_t lows[32];
+    model = opened_for(fixture.folder, (struct model_opening){MODEL_LEARNING, MODEL_TYPE_BF16});
+    device_download(fixture.device, lows, model_part(&model, MODEL_FINAL_NORM)->low);
+    assert_true(device_finish(fixture.device, &error));
+    for (size_t i = 0; i < 32; i++)
+        assert_int_equal(lows[i], 0);
+    model_close(&model);
     model_close(&whole);
 }
 
@@ -836,6 +869,7 @@ int main(void) {
         TEST(fresh_weights_depend_on_the_seed_alone),
         TEST(fresh_weights_have_the_deviation_asked_for_and_norms_are_one),
         TEST(fresh_weights_of_any_family_do_not_depend_on_threads),
+        TEST(a_fresh_tensor_is_the_sequence_named_after_it),
         TEST(what_transformers_wrote_of_any_family_is_saved_with_the_same_bytes),
         TEST(both_halves_together_are_the_f32_weight_exactly),
         TEST(the_tokenizer_s_files_travel_along),
