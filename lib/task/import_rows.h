@@ -35,9 +35,6 @@ bool rows_read_json(const char *path, const struct row_sink *sink, struct error 
 bool rows_read_table(const char *path, char separator, const char *columns,
                      const struct row_sink *sink, struct error *error);
 
-/* Whether a field's text is UTF-8; the error names the byte where it is not. */
-bool row_check_text(const char *field, struct text text, struct error *error);
-
 /*
  * Visits the files below `folder` in the order of their names, down to 8 levels. `enter` says
  * whether to go into a folder below it; what it says no to is visited as well.
@@ -48,5 +45,20 @@ struct folder_visitor {
     void *context;
 };
 bool rows_walk(const char *folder, const struct folder_visitor *visitor, struct error *error);
+
+/* ---- what readers share ---- */
+
+enum { DOCUMENT_LIMIT = 256 << 20 }; /* bytes of a row or of a JSON document, at most */
+
+/* Without the byte order mark that a file may begin with. */
+struct text row_past_mark(struct text line, uint64_t number);
+bool row_is_blank(struct text line);
+/* Puts the place in front of the error and hands the line to the sink. */
+bool row_refuse(const struct row_sink *sink, struct text line, const char *place,
+                struct error *error);
+/* Where text stops being UTF-8; its size where it does not. */
+size_t row_utf8_prefix(struct text text);
+/* Whether a field's text is UTF-8; the error names the byte where it is not. */
+bool row_check_text(const char *field, struct text text, struct error *error);
 
 #endif

@@ -22,15 +22,15 @@ struct prompts {
     size_t count;
 };
 
-static struct template *open_template(const char *path, struct error *error) {
-    struct template *template = template_open(path, error);
-
-    if (template == NULL || template_uses(template, "prompt"))
-        return template;
+static bool open_template(const char *path, struct template **opened, struct error *error) {
+    *opened = template_open(path, error);
+    if (*opened == NULL || template_uses(*opened, "prompt"))
+        return *opened != NULL;
     error_set(error, "%s: nowhere has it {{prompt}}, so that no problem would reach the model",
-              template_name(template));
-    template_close(template);
-    return NULL;
+              template_name(*opened));
+    template_close(*opened);
+    *opened = NULL;
+    return false;
 }
 
 struct prompts *prompts_open(const char *template, struct error *error) {
@@ -40,10 +40,9 @@ struct prompts *prompts_open(const char *template, struct error *error) {
     if (template == NULL || prompts->bare)
         return prompts;
     char *path = template_path("prompts", template, error);
-    if (path != NULL)
-        prompts->template = open_template(path, error);
+    bool fine = path != NULL && open_template(path, &prompts->template, error);
     free(path);
-    if (prompts->template != NULL)
+    if (fine)
         return prompts;
     prompts_close(prompts);
     return NULL;
@@ -77,10 +76,8 @@ static bool read_template(struct text task, struct template **found, struct erro
     char *path = template_path("prompts", file, error);
     bool fine = path != NULL;
 
-    if (fine && access(path, F_OK) == 0) {
-        *found = open_template(path, error);
-        fine = *found != NULL;
-    }
+    if (fine && access(path, F_OK) == 0)
+        fine = open_template(path, found, error);
     free(path);
     free(file);
     return fine;
