@@ -14,7 +14,8 @@ enum { QUESTIONS_EACH = 2 };
 struct job {
     struct record record;
     char place[512];
-    struct question *questions[QUESTIONS_EACH]; /* NULL: none */
+    struct question *questions[QUESTIONS_EACH]; /* NULL behind the last */
+    const char *targets[QUESTIONS_EACH];        /* of embeddings: the field that each goes into */
     struct buffer input;                        /* the prompt as rendered */
     int64_t sample;
     struct error bad; /* no question could be made */
@@ -73,16 +74,19 @@ static bool ask_text(struct asker *asker, struct job *job, struct error *error) 
     return job->questions[0] != NULL;
 }
 
+/* Asks for the embedding of a field, to go into `target`. */
 static bool ask_embedding(struct asker *asker, struct job *job, const char *field,
-                          struct question **question, struct error *error) {
+                          const char *target, struct error *error) {
+    size_t place = job->questions[0] != NULL;
     struct text text = {0};
 
     if (field == NULL)
         return true;
     if (!record_text(&job->record, field, &text, error))
         return false;
-    *question = questions_ask_embedding(asker->questions, text, error);
-    return *question != NULL || error_place(error, "field '%s'", field);
+    job->targets[place] = target;
+    job->questions[place] = questions_ask_embedding(asker->questions, text, error);
+    return job->questions[place] != NULL || error_place(error, "field '%s'", field);
 }
 
 static bool ask(struct asker *asker, struct job *job, struct error *error) {
@@ -90,8 +94,8 @@ static bool ask(struct asker *asker, struct job *job, struct error *error) {
 
     if (settings->mode != ASK_EMBEDDING)
         return ask_text(asker, job, error);
-    return ask_embedding(asker, job, settings->embed, &job->questions[0], error) &&
-           ask_embedding(asker, job, settings->embed_reference, &job->questions[1], error);
+    return ask_embedding(asker, job, settings->embed, "embedding", error) &&
+           ask_embedding(asker, job, settings->embed_reference, "reference_embedding", error);
 }
 
 /* ---- writing ---- */
@@ -133,13 +137,10 @@ static void set_rating(struct asker *asker, struct job *job, const struct answer
 }
 
 /* An array of 32-bit reals: what embeddings have, in half the room of 64-bit ones. */
-static void set_embedding(struct asker *asker, struct job *job, size_t which, const char *field) {
+static void set_embedding(struct asker *asker, struct job *job, const char *field,
+                          const struct answer *answer) {
     enum { REAL_32 = 0xca };
-    const struct answer *answer;
 
-    if (job->questions[which] == NULL)
-        return;
-    answer = &job->questions[which]->answer;
     asker->packed.size = 0;
     pack_array(&asker->packed, answer->width);
     for (size_t i = 0; i < answer->width; i++) {
@@ -152,9 +153,16 @@ static void set_embedding(struct asker *asker, struct job *job, size_t which, co
     record_set_value(&job->record, field, (struct value){asker->packed.data, asker->packed.size});
 }
 
+static void set_embeddings(struct asker *asker, struct job *job) {
+    record_begin_group(&job->record, GROUP_EMBEDDING);
+    for (size_t i = 0; i < QUESTIONS_EACH && job->questions[i] != NULL; i++)
+        set_embedding(asker, job, job->targets[i], &job->questions[i]->answer);
+}
+
 /* Fails where the answer, though whole, is not what the record needs. */
-static bool use_answer(struct asker *asker, struct job *job, struct error *error) {
-    const struct answer *answer = job->questions[0] != NULL ? &job->questions[0]->answer : NULL;
+static bool use_answer(struct asker *asker, struct job *job, const struct answer *answer,
+                       struct error *error) {
+    struct text text = {(const char *)answer->text.data, answer->text.size};
 
     switch (asker->settings.mode) {
     case ASK_COMPLETION:
@@ -163,16 +171,12 @@ static bool use_answer(struct asker *asker, struct job *job, struct error *error
     case ASK_FIELDS:
         if (strcmp(answer->finish, "stop") != 0)
             return error_set(error, "the answer was cut off (finish: %s)", answer->finish);
-        return answer_fields_take(asker->settings.fields,
-                                  (struct text){(const char *)answer->text.data, answer->text.size},
-                                  &job->record, error);
+        return answer_fields_take(asker->settings.fields, text, &job->record, error);
     case ASK_RATING:
         set_rating(asker, job, answer);
         return true;
     default:
-        record_begin_group(&job->record, GROUP_EMBEDDING);
-        set_embedding(asker, job, 0, "embedding");
-        set_embedding(asker, job, 1, "reference_embedding");
+        set_embeddings(asker, job);
         return true;
     }
 }
@@ -196,7 +200,7 @@ static bool set_aside(struct asker *asker, const struct job *job, struct error *
 static bool write_job(struct asker *asker, struct job *job, struct error *error) {
     const struct question *failed = first_in(job, QUESTION_FAILED);
 
-    if (job->bad.text[0] != '\0') {
+    if (job->bad.text[0] != '\0' || job->questions[0] == NULL) {
         *error = job->bad;
         return set_aside(asker, job, error);
     }
@@ -205,8 +209,9 @@ static bool write_job(struct asker *asker, struct job *job, struct error *error)
         return failed->hopeless ? error_place(error, "%s", job->place)
                                 : set_aside(asker, job, error);
     }
-    return use_answer(asker, job, error) ? filter_write(asker->filter, &job->record, error)
-                                         : set_aside(asker, job, error);
+    return use_answer(asker, job, &job->questions[0]->answer, error)
+               ? filter_write(asker->filter, &job->record, error)
+               : set_aside(asker, job, error);
 }
 
 /* Waits for the record at the head, writes it, and frees its place. */

@@ -37,24 +37,25 @@ static bool take_apart(CURLU *handle, struct endpoint_url *url, struct error *er
     char *scheme = part_of(handle, CURLUPART_SCHEME);
     char *host = part_of(handle, CURLUPART_HOST);
     char *whole = part_of(handle, CURLUPART_URL);
-    bool fine = true;
+    bool fine = false;
 
     if (scheme == NULL || host == NULL || whole == NULL ||
-        (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
-        fine = error_set(error, "--url: is no http or https address; "
-                                "https://api.openai.com/v1 would be right");
-    else if (has_part(handle, CURLUPART_USER) || has_part(handle, CURLUPART_PASSWORD))
-        fine = error_set(error, "--url: has a user name or password in it; keys come from the "
-                                "environment (--key-variable)");
-    else if (has_part(handle, CURLUPART_QUERY) || has_part(handle, CURLUPART_FRAGMENT))
-        fine = error_set(error, "--url: has a '?' or '#' in it; the part before would be right");
-    if (fine) {
+        (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)) {
+        error_set(error, "--url: is no http or https address; https://api.openai.com/v1 would be "
+                         "right");
+    } else if (has_part(handle, CURLUPART_USER) || has_part(handle, CURLUPART_PASSWORD)) {
+        error_set(error, "--url: has a user name or password in it; keys come from the "
+                         "environment (--key-variable)");
+    } else if (has_part(handle, CURLUPART_QUERY) || has_part(handle, CURLUPART_FRAGMENT)) {
+        error_set(error, "--url: has a '?' or '#' in it; the part before would be right");
+    } else {
         size_t size = strlen(whole);
         while (size > 0 && whole[size - 1] == '/')
             size--;
         url->base = format_text("%.*s", (int)size, whole);
         url->https = strcmp(scheme, "https") == 0;
         url->local = is_local(host);
+        fine = true;
     }
     curl_free(scheme);
     curl_free(host);
