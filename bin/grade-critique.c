@@ -2,13 +2,16 @@
  * grade-critique: whether a critique is close enough to the reference critique, by the cosine of
  * their embeddings.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/tool.h"
 #include "grade/similarity.h"
 #include "record/filter.h"
 
-static double threshold = 0.8;
+#define DEFAULT_THRESHOLD 0.8
+
+static double threshold = NAN; /* none was given */
 static const char *labelled_path;
 static struct filter_settings settings = FILTER_DEFAULTS;
 
@@ -134,6 +137,10 @@ int main(int argc, char **argv) {
     struct error error = {0};
 
     tool_start(&invocation, &tool, argc, argv);
+    if (labelled_path != NULL && !isnan(threshold))
+        tool_misused(&invocation, "--threshold and --calibrate exclude each other");
+    if (isnan(threshold))
+        threshold = DEFAULT_THRESHOLD;
     if ((labelled_path != NULL && !calibrate(&invocation, &error)) ||
         !grade_stream(&invocation, &error))
         tool_fail(&invocation, &error);

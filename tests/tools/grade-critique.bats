@@ -25,6 +25,7 @@ refused() { # EMBEDDING REFERENCE MESSAGE
     [ "$(graded '[1,0]' '[3,4]' -t 0.6)" = '{"correct":true,"score":0.6,"verdict":"close"}' ]
     [ "$(graded '[1,0]' '[4,3]' --threshold 0.81)" = '{"correct":false,"score":0.8,"verdict":"distant"}' ]
     run -2 grade-critique -t 2
+    run -2 grade-critique -t 0.5 --calibrate x.rec
 }
 
 @test "what has no direction, or another length, is never graded wrong" {
