@@ -2,10 +2,12 @@
 #include "remote/cache.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/files.h"
@@ -147,17 +149,41 @@ bool cache_find(const struct cache *cache, const struct cache_question *question
     return found;
 }
 
-static bool write_entry(const char *path, const struct record *record, struct error *error) {
+/* Writes a stream of one record through a descriptor. */
+static bool write_record(int descriptor, const struct record *record, struct error *error) {
     struct provenance provenance = {.tool = text_of("ask"), .version = text_of(LOCKPICK_VERSION)};
-    struct record_writer *writer = record_writer_open(path, &provenance, 0, error);
+    char place[64];
+    struct record_writer *writer;
 
+    snprintf(place, sizeof place, "/proc/self/fd/%d", descriptor);
+    writer = record_writer_open(place, &provenance, 0, error);
     if (writer == NULL)
         return false;
-    if (!record_writer_add(writer, record, error)) {
-        record_writer_abandon(writer);
-        return false;
-    }
-    return record_writer_close(writer, error);
+    if (record_writer_add(writer, record, error))
+        return record_writer_close(writer, error);
+    record_writer_abandon(writer);
+    return false;
+}
+
+/*
+ * The entry gets its name when it is complete, but is not synced: that would take longer than many
+ * an answer, and what a power cut damages is asked again.
+ */
+static bool write_entry(const char *path, const struct record *record, struct error *error) {
+    char *partial = format_text("%s.XXXXXX", path);
+    int descriptor = mkostemp(partial, O_CLOEXEC);
+    bool fine = descriptor >= 0 && write_record(descriptor, record, error);
+
+    if (descriptor < 0)
+        error_set_errno(error, "%s: cannot be written", path);
+    else
+        close(descriptor);
+    if (fine && rename(partial, path) != 0)
+        fine = error_set_errno(error, "%s: cannot be put in place", path);
+    if (!fine && descriptor >= 0)
+        unlink(partial);
+    free(partial);
+    return fine;
 }
 
 bool cache_store(const struct cache *cache, const struct cache_question *question,
