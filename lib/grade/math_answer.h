@@ -57,8 +57,8 @@ void math_string_normalize(struct text answer, struct buffer *out);
 
 /*
  * Appends the string without what only dresses words: white space, dollar signs, \text and its
- * like, a final full stop, brackets around one letter; in lower case where words stand in \text.
+ * like, a final full stop, brackets around one letter. True: it is words, and case means nothing.
  */
-void math_words_normalize(struct text answer, struct buffer *out);
+bool math_words_normalize(struct text answer, struct buffer *out);
 
 #endif

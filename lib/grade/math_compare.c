@@ -204,9 +204,10 @@ static bool ordered_equal(struct math_context *context, int reference, int answe
 
 static bool is_collection(const struct math_context *context, int node) {
     enum math_kind kind = at(context, node)->kind;
-    return kind == MATH_LIST || kind == MATH_SET || kind == MATH_JOIN ||
+    return kind == MATH_LIST || kind == MATH_SET ||
+           (kind == MATH_JOIN && at(context, node)->detail == 'u') ||
            (kind != MATH_GROUP && kind != MATH_RELATION && kind != MATH_MATRIX &&
-            math_contains(context->tree, node, MATH_PLUS_MINUS, -1));
+            kind != MATH_JOIN && math_contains(context->tree, node, MATH_PLUS_MINUS, -1));
 }
 
 static bool is_tuple(const struct math_context *context, int node) {

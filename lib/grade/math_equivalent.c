@@ -3,6 +3,7 @@
  * each reading that the commas allow.
  */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "grade/math_compare.h"
 #include "grade/math_parse.h"
@@ -46,14 +47,28 @@ void math_grader_close(struct math_grader *grader) {
     free(grader);
 }
 
-static bool equal_after(struct math_grader *grader, struct text reference, struct text answer,
-                        void (*normalize)(struct text, struct buffer *)) {
+static struct text contents(const struct buffer *buffer) {
+    return (struct text){(const char *)buffer->data, buffer->size};
+}
+
+static bool strings_equal(struct math_grader *grader, struct text reference, struct text answer) {
     grader->one.size = grader->other.size = 0;
-    normalize(reference, &grader->one);
-    normalize(answer, &grader->other);
-    return grader->one.size > 0 &&
-           text_equal((struct text){(const char *)grader->one.data, grader->one.size},
-                      (struct text){(const char *)grader->other.data, grader->other.size});
+    math_string_normalize(reference, &grader->one);
+    math_string_normalize(answer, &grader->other);
+    return grader->one.size > 0 && text_equal(contents(&grader->one), contents(&grader->other));
+}
+
+static bool words_equal(struct math_grader *grader, struct text reference, struct text answer) {
+    bool any_case;
+
+    grader->one.size = grader->other.size = 0;
+    any_case = math_words_normalize(reference, &grader->one);
+    any_case = math_words_normalize(answer, &grader->other) && any_case;
+    if (grader->one.size == 0 || grader->one.size != grader->other.size)
+        return false;
+    return text_equal(contents(&grader->one), contents(&grader->other)) ||
+           (any_case && strncasecmp((const char *)grader->one.data,
+                                    (const char *)grader->other.data, grader->one.size) == 0);
 }
 
 /* One reading of both sides. */
@@ -83,11 +98,11 @@ enum math_verdict math_equivalent(struct math_grader *grader, struct text refere
         *reference_read = reference.size <= MATH_ANSWER_SIZE;
     if (reference.size > MATH_ANSWER_SIZE || answer.size > MATH_ANSWER_SIZE)
         return text_equal(reference, answer) ? MATH_EQUAL_AS_STRING : MATH_UNPARSED;
-    if (equal_after(grader, reference, answer, math_string_normalize))
+    if (strings_equal(grader, reference, answer))
         return MATH_EQUAL_AS_STRING;
     if (grader->equivalence == MATH_STRING)
         return MATH_DIFFERENT;
-    if (equal_after(grader, reference, answer, math_words_normalize))
+    if (words_equal(grader, reference, answer))
         return MATH_EQUAL;
     grader->tokens.ambiguous = false;
     verdict = compare_reading(grader, reference, answer, true, &read);

@@ -231,6 +231,7 @@ static bool apply(struct evaluation *evaluation, const struct math_node *node,
     case MATH_CEIL:
         return ball_floor(out, out, node->detail == MATH_CEIL);
     case MATH_FACTORIAL:
+        evaluation->work -= 400; /* Γ to hundreds of bits, or thousands of products */
         return ball_factorial(out, out);
     case MATH_RE:
     case MATH_IM:

@@ -151,6 +151,7 @@ static bool put_root(struct builder *builder, struct math_term *term, mpz_t inte
                      int32_t exponent) {
     unsigned long prime = 2;
 
+    builder->ring.work -= 100; /* trial divisions */
     while (mpz_cmp_ui(integer, 1) != 0) {
         unsigned long factor = prime;
         int generator;

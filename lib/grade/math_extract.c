@@ -87,12 +87,13 @@ static bool last_box(struct text text, struct text *inner) {
 /* Where what a phrase announces begins: the last of all phrases; 0 where there is none. */
 static size_t announced(struct text text) {
     static const char *const phrases[] = {
-        "answer is", "answer:", "answer :", "respuesta es", "respuesta:", "####"};
+        "answer is",          "answer:",    "answer :", "respuesta es",
+        "respuesta final es", "respuesta:", "####"};
 
     for (size_t i = text.size; i-- > 0;)
         for (size_t p = 0; p < sizeof phrases / sizeof *phrases; p++) {
             size_t size = strlen(phrases[p]);
-            if (text.size - i > size && strncasecmp(text.bytes + i, phrases[p], size) == 0)
+            if (text.size - i >= size && strncasecmp(text.bytes + i, phrases[p], size) == 0)
                 return i + size;
         }
     return 0;

@@ -4,7 +4,7 @@
  *      1  line ends and "\!" go; "\\" becomes "\"
  *      2  \tfrac and \dfrac become \frac; \left and \right go
  *      3  ^\circ, ^{\circ} and \$ go
- *      4  what follows the first "\text{ " goes (a unit)
+ *      4  a unit at the end goes: "\text{ " to the closing brace, and a power of it
  *      5  \% and % go
  *      6  a number that begins with a point gets a zero in front
  *      7  "k = " of at most two characters in front of the only equals sign goes
@@ -52,6 +52,20 @@ static void insert(struct buffer *text, size_t at, const char *string) {
     memmove(text->data + at + size, text->data + at, text->size - at);
     memcpy(text->data + at, string, size);
     text->size += size;
+}
+
+/*
+ * Rule 4. (The data set's own code cuts at the first such text whatever follows, so that it takes
+ * "12\text{ and }13" for 12.)
+ */
+static void drop_unit(struct buffer *text) {
+    size_t start = find(text, 0, "\\text{ "), end = find(text, start, "}");
+
+    for (size_t i = end + 1; i < text->size; i++)
+        if (strchr("^{}23. ", text->data[i]) == NULL || text->data[i] == 0)
+            return;
+    if (end < text->size)
+        text->size = start;
 }
 
 /* Rule 6. */
@@ -123,7 +137,7 @@ void math_string_normalize(struct text answer, struct buffer *out) {
     replace_all(out, "^{\\circ}", "");
     replace_all(out, "^\\circ", "");
     replace_all(out, "\\$", "");
-    out->size = find(out, 0, "\\text{ ");
+    drop_unit(out);
     replace_all(out, "\\%", "");
     replace_all(out, "%", "");
     lead_with_zero(out);
@@ -177,19 +191,50 @@ static bool is_plain_word(const struct buffer *text) {
     return found;
 }
 
-void math_words_normalize(struct text answer, struct buffer *out) {
-    bool words = false;
+/* Which of the open braces were passed over, the innermost in the lowest bit. */
+struct braces {
+    uint64_t dropped;
+    unsigned depth;
+    bool expected; /* a command for text stood in front */
+};
+
+/* The size of what is passed over at `at`: layout, and the braces of commands for text. */
+static size_t layout_size(struct text text, size_t at, struct braces *braces, bool *words) {
+    char c = text.bytes[at];
+    bool before = *words;
     size_t size;
+
+    if (c == '\\' && (*words = false, size = dressing(text, at, words)) > 0) {
+        braces->expected = *words;
+        *words |= before;
+        return size;
+    }
+    *words = before;
+    if (c == '{' && braces->depth < 63) {
+        braces->dropped = braces->dropped << 1 | braces->expected;
+        braces->depth++;
+        size = braces->expected;
+    } else if (c == '}' && braces->depth > 0) {
+        size = braces->dropped & 1;
+        braces->dropped >>= 1;
+        braces->depth--;
+    } else {
+        return isspace((unsigned char)c) || c == '$' || c == '~';
+    }
+    braces->expected = false;
+    return size;
+}
+
+bool math_words_normalize(struct text answer, struct buffer *out) {
+    struct braces braces = {0};
+    bool words = false;
 
     buffer_reserve(out, answer.size + 1);
     for (size_t i = 0; i < answer.size;) {
-        char c = answer.bytes[i];
-        if (c == '\\' && (size = dressing(answer, i, &words)) > 0)
-            i += size;
-        else if (isspace((unsigned char)c) || c == '$' || c == '{' || c == '}' || c == '~')
-            i++;
-        else
-            out->data[out->size++] = (uint8_t)answer.bytes[i++];
+        size_t size = layout_size(answer, i, &braces, &words);
+        if (size == 0)
+            out->data[out->size++] = (uint8_t)answer.bytes[i];
+        i += size > 0 ? size : 1;
     }
     while (out->size > 0 && out->data[out->size - 1] == '.')
         out->size--;
@@ -197,7 +242,5 @@ void math_words_normalize(struct text answer, struct buffer *out) {
         out->data[0] = out->data[1];
         out->size = 1;
     }
-    if ((words && out->size > 1) || is_plain_word(out))
-        for (size_t i = 0; i < out->size; i++)
-            out->data[i] = (uint8_t)tolower(out->data[i]);
+    return (words && out->size > 1) || is_plain_word(out);
 }

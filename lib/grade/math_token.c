@@ -500,9 +500,10 @@ static void take_sign(struct cursor *cursor) {
         cursor->failed = true;
 }
 
+/* LaTeX gives itself away. */
 static bool has_command(struct text text) {
     for (size_t i = 0; i + 1 < text.size; i++)
-        if (text.bytes[i] == '\\' && is_letter(text.bytes[i + 1]))
+        if (text.bytes[i] == '\\' && !is_space(text.bytes[i + 1]))
             return true;
     return false;
 }
@@ -528,7 +529,7 @@ bool math_tokenize(struct text text, const struct math_reading *reading, struct 
             take_number(&cursor);
         } else if (is_letter(c)) {
             take_letters(&cursor);
-        } else if (c == '\\' && !(cursor.ascii && !is_letter(peek(&cursor, 1)))) {
+        } else if (c == '\\' && !cursor.ascii) {
             take_command(&cursor);
         } else {
             take_sign(&cursor);
