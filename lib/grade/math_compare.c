@@ -231,7 +231,7 @@ static bool is_equation(const struct math_context *context, int node) {
     if (here->kind != MATH_RELATION)
         return false;
     for (size_t i = 0; i < here->text.size; i++)
-        if (here->text.bytes[i] != '=')
+        if (here->text.bytes[i] != '=' && here->text.bytes[i] != '~')
             return false;
     return true;
 }
@@ -274,10 +274,12 @@ static int last_child(const struct math_context *context, int node) {
     return math_child(context->tree, node, at(context, node)->count - 1);
 }
 
-/* The value an equation gives; -1 where it gives none. */
+/* The value an equation gives (of several, the last); -1 where it gives none. */
 static int value_of(const struct math_context *context, int equation, bool strictly_named) {
     int first = at(context, equation)->child, last = last_child(context, equation);
 
+    if (!strictly_named && !math_contains(context->tree, equation, MATH_SYMBOL, -1))
+        return last; /* 3/4 = 0.75 */
     if (strictly_named ? is_name(context, first) : may_be_asked_for(context, first))
         return at(context, last)->kind == MATH_SYMBOL && !is_name(context, first) ? first : last;
     return is_name(context, last) ? first : -1;
@@ -345,6 +347,14 @@ static bool relations_equal(struct math_context *context, int reference, int ans
                                                                 other_left, MATH_SAME_DIRECTION);
 }
 
+/* What stands in front of the last sign if that is ≈; -1 otherwise. */
+static int before_rounding(const struct math_context *context, int equation) {
+    const struct math_node *here = at(context, equation);
+    return here->text.bytes[here->text.size - 1] == '~'
+               ? math_child(context->tree, equation, here->count - 2)
+               : -1;
+}
+
 /* An equation against something else. */
 static bool equation_and_value(struct math_context *context, int reference, int answer) {
     int value;
@@ -355,6 +365,9 @@ static bool equation_and_value(struct math_context *context, int reference, int 
                math_compare(context, value, answer);
     }
     value = value_of(context, answer, false);
+    if (value >= 0 && math_compare(context, reference, value))
+        return true;
+    value = before_rounding(context, answer);
     return value >= 0 && math_compare(context, reference, value);
 }
 

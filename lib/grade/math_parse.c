@@ -192,12 +192,13 @@ static int parse_set(struct math_parser *parser) {
 }
 
 /* The letter of a relation's sign in the text of its node; zero for other tokens. */
-static char relation_letter(int kind) {
-    switch (kind) {
+static char relation_letter(const struct math_token *token) {
+    switch (token->kind) {
     case '=':
+        return token->detail == '~' ? '~' : '=';
     case '<':
     case '>':
-        return (char)kind;
+        return (char)token->kind;
     case TOKEN_AT_MOST:
         return 'l';
     case TOKEN_AT_LEAST:
@@ -219,13 +220,13 @@ int math_parse_item(struct math_parser *parser) {
     while (math_takes(parser, '='))
         ;
     left = parse_set(parser);
-    if (left < 0 || relation_letter(parser->token->kind) == 0)
+    if (left < 0 || relation_letter(parser->token) == 0)
         return left;
     relation = math_unary(parser->tree, MATH_RELATION, 0, left);
-    while (relation >= 0 && relation_letter(parser->token->kind) != 0) {
+    while (relation >= 0 && relation_letter(parser->token) != 0) {
         if (count == sizeof letters)
             return -1;
-        letters[count++] = relation_letter(parser->token++->kind);
+        letters[count++] = relation_letter(parser->token++);
         if (!math_append(parser->tree, relation, parse_set(parser)))
             return -1;
     }

@@ -511,6 +511,11 @@ static int parse_exponent(struct math_parser *parser, int base) {
         parser->token += 3;
         return parse_degrees(parser, base);
     }
+    if (parser->token[0].kind == '{' && parser->token[1].kind == TOKEN_WORD &&
+        parser->token[2].kind == '}') {
+        parser->token += 3; /* 10^{\text{th}} */
+        return base;
+    }
     exponent = math_parse_argument(parser, false);
     if (exponent >= 0 && parser->token->kind == '^') {
         if (++parser->nesting > MATH_NESTING)

@@ -19,7 +19,11 @@
 #include "grade/math_answer.h"
 
 static bool begins(const struct buffer *text, size_t at, const char *with) {
-    size_t size = strlen(with);
+    size_t size;
+
+    if (at >= text->size || text->data[at] != (uint8_t)*with)
+        return false;
+    size = strlen(with);
     return text->size - at >= size && memcmp(text->data + at, with, size) == 0;
 }
 

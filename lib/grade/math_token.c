@@ -434,7 +434,7 @@ static bool take_foreign(struct cursor *cursor) {
         {"∪", TOKEN_JOIN, 'u', ""},
         {"∩", TOKEN_JOIN, 'n', ""},
         {"∈", TOKEN_IN, 0, ""},
-        {"≈", '=', 0, ""},
+        {"≈", '=', '~', ""},
         {"θ", TOKEN_SYMBOL, 0, "theta"},
         {"α", TOKEN_SYMBOL, 0, "alpha"},
         {"β", TOKEN_SYMBOL, 0, "beta"},

@@ -15,6 +15,7 @@ enum {
     MATH_CHILDREN = 512 /* of one node */
 };
 
+/* Relations in one byte: l at most, g at least, n not equal, e element of, ~ nearly equal. */
 enum math_kind {
     MATH_NUMBER,     /* text: digits with at most one point; base: 0, or what a subscript says */
     MATH_SYMBOL,     /* text: its name */
@@ -28,7 +29,7 @@ enum math_kind {
     MATH_PLUS_MINUS, /* child; detail: 1 for ±, -1 for ∓ */
     MATH_FUNCTION,   /* detail: enum math_function; arguments; MATH_LOG: argument, base */
     MATH_RATIO,      /* a : b : c */
-    MATH_RELATION,   /* operands; text: one byte of "=<>lgn" + 'e' (in) between each two */
+    MATH_RELATION,   /* operands; text: a byte between each two: = ~ < > l g n e */
     MATH_GROUP,      /* (a, b]: two or more items; text: its two brackets */
     MATH_SET,        /* items */
     MATH_LIST,       /* items; detail: ',' or 'o' (or) or 'a' (and) */

@@ -70,7 +70,7 @@ static const struct math_word words[] = {
     {"gt", '>', 0, C},
     {"ne", TOKEN_NOT_EQUAL, 0, CA},
     {"neq", TOKEN_NOT_EQUAL, 0, C},
-    {"approx", '=', 0, C},
+    {"approx", '=', '~', CA},
     {"equiv", '=', 0, C},
     {"in", TOKEN_IN, 0, CA},
     {"cup", TOKEN_JOIN, 'u', CA},
@@ -232,7 +232,8 @@ static const char *const units[] = {
 
 const struct math_word *math_word_find(struct text name, unsigned where) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if ((words[i].where & where) && text_is(name, words[i].name))
+        if ((words[i].where & where) && name.size > 0 && *name.bytes == *words[i].name &&
+            text_is(name, words[i].name))
             return &words[i];
     return NULL;
 }
@@ -242,7 +243,10 @@ const struct math_word *math_word_front(struct text text) {
     size_t size = 0;
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        size_t own = strlen(words[i].name);
+        size_t own;
+        if (text.size == 0 || *words[i].name != *text.bytes)
+            continue;
+        own = strlen(words[i].name);
         if ((words[i].where & WORD_ASCII) && own > size && own <= text.size &&
             memcmp(words[i].name, text.bytes, own) == 0) {
             longest = &words[i];
@@ -254,7 +258,7 @@ const struct math_word *math_word_front(struct text text) {
 
 bool math_word_is_unit(struct text name) {
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (text_is(name, units[i]))
+        if (name.size > 0 && *name.bytes == *units[i] && text_is(name, units[i]))
             return true;
     return false;
 }

@@ -87,13 +87,13 @@ graded() { # REFERENCE COMPLETION [OPTION ...]: what the grader adds
     [[ "$output" == *'"verdict":"equal","found":"\\sin 60^\\circ"}' ]]
 }
 
-@test "the references of the MATH test set are read, and equal themselves" {
+@test "every reference of the MATH test set is read" {
     needs_shared
     [ -f "$SHARED/data/math/test.jsonl" ] || skip "no MATH data"
-    sed -E 's/^\{"problem":.*,"solution":/{"reference":/; s/,"idx":[0-9]*\}$/}/' "$SHARED/data/math/test.jsonl" >r.jsonl
-    sed -E 's/^\{"reference":(.*)\}$/{"completion":\1,"reference":\1}/' r.jsonl | records make -q -o c.rec
+    sed -E 's/^\{"problem":.*,"solution":/{"completion":"\\\\boxed{0.1234567}","reference":/; s/,"idx":[0-9]*\}$/}/' \
+        "$SHARED/data/math/test.jsonl" | records make -q -o c.rec
     run --separate-stderr grade-math c.rec -o g.rec
     [ "$status" = 0 ]
-    [ "$(records show -q g.rec | grep -c '"correct":true')" = 5000 ]
+    [ "$(records show -q g.rec | grep -c '"verdict":"different"')" = 5000 ]
     [[ "$stderr" != *"compared as strings"* ]]
 }

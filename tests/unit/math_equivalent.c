@@ -162,7 +162,9 @@ static void equations_are_equal_up_to_a_factor(void **state) {
     ASSERT_EQUAL({"y=2x+3", "2x-y+3=0"}, {"x^2+y^2=13", "13=y^2+x^2"},
                  {"\\frac{x^2}{16}-\\frac{y^2}{9}=1", "9x^2-16y^2=144"}, {"x=5", "5"}, {"5", "x=5"},
                  {"5x - 7y + 11z + 4 = 0", "-5x+7y=11z+4"}, {"x=5", "5=x"}, {"4", "x=2+2=4"},
-                 {"x=\\pm 2", "x=2 \\text{ or } x=-2"}, {"5", "\\text{Area} = 5"});
+                 {"x=\\pm 2", "x=2 \\text{ or } x=-2"}, {"5", "\\text{Area} = 5"},
+                 {"\\frac34", "\\frac{3}{4} = 0.75"}, {"\\sqrt5", "x = \\sqrt5 \\approx 2.236"},
+                 {"2.236", "\\sqrt5 \\approx 2.236"}, {"5", "5=x"});
     ASSERT_DIFFERENT({"y=2x+3", "y=2x-3"}, {"y^2=x", "y=x^2"}, {"xy+7=5", "5"}, {"7", "2x=7+1"});
 }
 
@@ -172,7 +174,8 @@ static void marks_and_units_may_be_dropped(void **state) {
                  {"\\$18.90", "18.9"}, {"440\\text{ cm}^2", "440"}, {"25", "25 \\text{ feet}"},
                  {"118 \\text{ dollars}", "\\$118"}, {"45\\text{ mph}", "45 mph"},
                  {"69\\text{ degrees}", "69^\\circ"}, {"-5^\\circ", "-5°C"},
-                 {"10\\;\\text{edges}", "10"}, {"0.25\\,\\text{ cm}", "1/4"}, {"3:1", "6:2"});
+                 {"10\\;\\text{edges}", "10"}, {"10", "10^{\\text{th}}"},
+                 {"0.25\\,\\text{ cm}", "1/4"}, {"3:1", "6:2"});
     ASSERT_DIFFERENT({"44\\%", "4.4"}, {"39^\\circ", "93^\\circ"}, {"3:1", "1:3"},
                      {"12\\text{ and }13", "12\\text{ and }31"});
 }
