@@ -10,7 +10,7 @@
 #include "grade/code_source.h"
 #include "record/filter.h"
 
-static double cpu_seconds = 0.5, idle_seconds = 5;
+static double cpu_seconds = 0.5, idle_seconds = 5, compile_seconds = 10;
 static int64_t memory_megabytes = 256, output_kilobytes = 16384, optimize = 1, jobs;
 static bool all_tests, with_prompt, with_times;
 static const char *problems_path, *cache_folder, *headers_folder;
@@ -68,6 +68,13 @@ static const struct option_entry options[] = {
      .minimum = 1,
      .maximum = 1048576,
      .help = "output of a test, in KiB (16384)"},
+    {.kind = OPTION_REAL,
+     .name = "compile-time",
+     .argument = "SECONDS",
+     .target = &compile_seconds,
+     .minimum = 1,
+     .maximum = 3600,
+     .help = "CPU time of the compiler, in whole seconds (10)"},
     {.kind = OPTION_INTEGER,
      .letter = 'O',
      .name = "optimize",
@@ -117,6 +124,7 @@ static struct code_settings limits(void) {
         .idle_microseconds = (uint64_t)(idle_seconds * 1e6),
         .memory_bytes = (uint64_t)memory_megabytes << 20,
         .output_bytes = (uint64_t)output_kilobytes << 10,
+        .compile_seconds = compile_seconds,
         .all_tests = all_tests,
     };
 }

@@ -97,7 +97,7 @@ static bool compile(struct code_grader *grader, struct text code, const struct c
     struct text harness = test->is_harness ? test->harness : (struct text){"", 0};
 
     return compile_program(grader->compiler, grader->compiling, compose(grader, code, harness),
-                           test->is_harness, compiled, error);
+                           test->is_harness, grader->settings.compile_seconds, compiled, error);
 }
 
 /* ---- running ---- */
@@ -265,7 +265,8 @@ static bool judge(const struct code_grader *grader, const struct run *run,
     else if (outcome->peak_bytes > settings->memory_bytes || ended_without_memory(run))
         say(grade, CODE_MEMORY_LIMIT, "more than %g MiB",
             (double)settings->memory_bytes / MEGABYTE);
-    else if (file_size(run->output) >= settings->output_bytes ||
+    else if ((WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGXFSZ) ||
+             file_size(run->output) >= settings->output_bytes ||
              file_size(run->errors) >= settings->output_bytes)
         say(grade, CODE_OUTPUT_LIMIT, "%g MiB or more", (double)settings->output_bytes / MEGABYTE);
     else if (outcome->end == ENDED_BY_CPU || outcome->cpu_microseconds > settings->cpu_microseconds)

@@ -30,7 +30,8 @@ struct code_settings {
     uint64_t idle_microseconds; /* on the clock, without computing; twelve times that in all */
     uint64_t memory_bytes;      /* resident */
     uint64_t output_bytes;
-    bool all_tests; /* not only up to the first that fails */
+    double compile_seconds; /* CPU time of the compiler */
+    bool all_tests;         /* not only up to the first that fails */
 };
 
 struct code_grade {

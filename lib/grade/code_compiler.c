@@ -294,8 +294,10 @@ static bool was_killed(const struct sandbox_outcome *outcome, const char *text) 
            (WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGKILL);
 }
 
+/* What to say of a refusal. `*final`: the compiler did not get through, and trying again would not
+ * help. */
 static bool refusal(const struct sandbox_outcome *outcome, int messages, char line[256],
-                    struct error *error) {
+                    bool *final, struct error *error) {
     char text[8192];
     ssize_t size = pread(messages, text, sizeof text - 1, 0);
 
@@ -303,10 +305,17 @@ static bool refusal(const struct sandbox_outcome *outcome, int messages, char li
     if (was_killed(outcome, text))
         return error_set(error, "the compiler was killed from outside, or starved for ten minutes; "
                                 "the machine may be short of memory");
+    *final = true;
     if (strstr(text, "CPU time limit exceeded") != NULL)
-        snprintf(line, 256, "the compiler needed more than 10 s");
-    else
+        snprintf(line, 256, "the compiler took too much time");
+    else if (strstr(text, "out of memory") != NULL || strstr(text, "memory exhausted") != NULL)
+        snprintf(line, 256, "the compiler took too much memory");
+    else if (strstr(text, "File size limit exceeded") != NULL)
+        snprintf(line, 256, "the compiler wrote too large a file");
+    else {
         first_error(text, line);
+        *final = false;
+    }
     return true;
 }
 
@@ -357,24 +366,32 @@ static void program_flags(const struct compiler *compiler, bool prelude, bool ha
     add_flags(flags, rest);
 }
 
+/* How a program is to be compiled. */
+struct manner {
+    bool prelude, harness;
+    double seconds;
+};
+
 static bool compile_once(const struct compiler *compiler, struct sandbox *sandbox,
-                         struct text source, bool prelude, bool harness, struct compilation *result,
-                         struct error *error) {
+                         struct text source, const struct manner *manner,
+                         struct compilation *result, bool *final, struct error *error) {
+    struct sandbox_limits limits = compile_limits;
     struct flag_list flags = {.count = 0};
     struct sandbox_outcome outcome = {0};
     int messages = memory_file("messages", error);
     int program = messages >= 0 ? memory_file("program", error) : -1;
     bool fine;
 
-    program_flags(compiler, prelude, harness, source, &flags);
-    fine = program >= 0 &&
-           call(sandbox, &flags, &compile_limits, source, program, messages, &outcome, error);
+    limits.cpu_microseconds = (uint64_t)(manner->seconds * SECOND);
+    program_flags(compiler, manner->prelude, manner->harness, source, &flags);
+    fine =
+        program >= 0 && call(sandbox, &flags, &limits, source, program, messages, &outcome, error);
     if (fine && succeeded(&outcome)) {
         memory_file_seal(program);
         result->image_bytes = image_bytes(program);
         result->program = program;
     } else {
-        fine = fine && refusal(&outcome, messages, result->message, error);
+        fine = fine && refusal(&outcome, messages, result->message, final, error);
         if (program >= 0)
             close(program);
     }
@@ -384,12 +401,16 @@ static bool compile_once(const struct compiler *compiler, struct sandbox *sandbo
 }
 
 bool compile_program(const struct compiler *compiler, struct sandbox *sandbox, struct text source,
-                     bool harness, struct compilation *result, struct error *error) {
+                     bool harness, double seconds, struct compilation *result,
+                     struct error *error) {
+    const struct manner with = {true, harness, seconds}, as_it_stands = {false, harness, seconds};
+    bool final = false;
+
     *result = (struct compilation){.program = -1};
-    if (!compile_once(compiler, sandbox, source, true, harness, result, error))
+    if (!compile_once(compiler, sandbox, source, &with, result, &final, error))
         return false;
-    return result->program >= 0 ||
-           compile_once(compiler, sandbox, source, false, harness, result, error);
+    return result->program >= 0 || final ||
+           compile_once(compiler, sandbox, source, &as_it_stands, result, &final, error);
 }
 
 /* ---- precompiled headers ---- */
@@ -484,7 +505,8 @@ static bool make_product(const struct compiler *compiler, struct sandbox *sandbo
     fine = fine && messages >= 0 &&
            call(sandbox, &flags, &limits, text_of(""), result, messages, &outcome, error);
     if (fine && !succeeded(&outcome)) {
-        refusal(&outcome, messages, line, error);
+        bool final;
+        refusal(&outcome, messages, line, &final, error);
         fine = error_set(error, "g++ cannot compile its own headers: %s", line);
     }
     if (messages >= 0)

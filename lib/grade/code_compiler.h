@@ -37,9 +37,10 @@ struct compilation {
 
 /*
  * Compiles `source`. With `harness`, main() has to return 0 for descriptor 3 to receive what the
- * program was given as its first argument (which main itself does not see). False: a fault of ours.
+ * program was given as its first argument (which main itself does not see). `seconds`: CPU time of
+ * each of the compiler's processes, rounded up to whole ones. False: a fault of ours.
  */
 bool compile_program(const struct compiler *compiler, struct sandbox *sandbox, struct text source,
-                     bool harness, struct compilation *result, struct error *error);
+                     bool harness, double seconds, struct compilation *result, struct error *error);
 
 #endif

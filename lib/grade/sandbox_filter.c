@@ -45,14 +45,15 @@ static const char *const program_allowed[] = {
 
 /* Whatever changes a file system, when tried by a program. */
 static const char *const file_writing[] = {
-    "creat",         "mkdir",       "mkdirat",     "mknod",        "mknodat",      "rename",
-    "renameat",      "renameat2",   "unlink",      "unlinkat",     "rmdir",        "link",
-    "linkat",        "symlink",     "symlinkat",   "truncate",     "truncate64",   "chmod",
-    "fchmod",        "fchmodat",    "fchmodat2",   "chown",        "fchown",       "lchown",
-    "fchownat",      "utime",       "utimes",      "utimensat",    "futimesat",    "setxattr",
-    "lsetxattr",     "fsetxattr",   "removexattr", "lremovexattr", "fremovexattr", "ftruncate",
-    "fallocate",     "ftruncate64", "mount",       "umount2",      "swapon",       "setxattrat",
-    "removexattrat", NULL};
+    "creat",     "mkdir",      "mkdirat",     "mknod",        "mknodat",
+    "rename",    "renameat",   "renameat2",   "unlink",       "unlinkat",
+    "rmdir",     "link",       "linkat",      "symlink",      "symlinkat",
+    "truncate",  "truncate64", "chmod",       "fchmod",       "fchmodat",
+    "fchmodat2", "chown",      "fchown",      "lchown",       "fchownat",
+    "utime",     "utimes",     "utimensat",   "futimesat",    "setxattr",
+    "lsetxattr", "fsetxattr",  "removexattr", "lremovexattr", "fremovexattr",
+    "ftruncate", "fallocate",  "ftruncate64", "setxattrat",   "removexattrat",
+    NULL};
 
 /* What no compiler needs and a hostile one could use. */
 static const char *const compiler_denied[] = {"socket",
@@ -68,8 +69,9 @@ static const char *const compiler_denied[] = {"socket",
                                               "kcmp",
                                               "pidfd_getfd",
                                               "pidfd_open",
-                                              "mount",
+
                                               "umount2",
+                                              "mount",
                                               "pivot_root",
                                               "chroot",
                                               "move_mount",

@@ -54,11 +54,11 @@ struct verdict_cache *verdict_cache_open(const char *folder, const char *identit
     }
     cache = allocate(1, sizeof *cache);
     cache->folder = copy_text(folder);
-    buffer_format(&cache->common, "%.8s%s\ncpu %llu idle %llu memory %llu output %llu all %d\n",
-                  magic, identity, (unsigned long long)settings->cpu_microseconds,
-                  (unsigned long long)settings->idle_microseconds,
-                  (unsigned long long)settings->memory_bytes,
-                  (unsigned long long)settings->output_bytes, settings->all_tests);
+    buffer_format(
+        &cache->common, "%.8s%s\ncpu %llu idle %llu memory %llu output %llu all %d compile %g\n",
+        magic, identity, (unsigned long long)settings->cpu_microseconds,
+        (unsigned long long)settings->idle_microseconds, (unsigned long long)settings->memory_bytes,
+        (unsigned long long)settings->output_bytes, settings->all_tests, settings->compile_seconds);
     return cache;
 }
 

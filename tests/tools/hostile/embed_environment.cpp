@@ -1,0 +1,3 @@
+// compile-error: a file of the host, taken in by the assembler.
+asm(".incbin \"/proc/self/environ\"");
+int main() {}

@@ -1,0 +1,6 @@
+// time-limit: forks for ever.
+#include <unistd.h>
+int main() {
+    for (;;)
+        fork();
+}

@@ -1,0 +1,3 @@
+// compile-error: a text without end.
+#include "/dev/zero"
+int main() {}

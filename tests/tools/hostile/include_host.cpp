@@ -1,0 +1,3 @@
+// compile-error: a file of the host.
+#include "/etc/passwd"
+int main() {}
