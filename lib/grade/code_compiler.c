@@ -43,6 +43,8 @@ static const char *const common_flags[] = {"-std=c++20",
                                            "-w",
                                            "-pthread",
                                            "-DONLINE_JUDGE",
+                                           "-fsanitize=return", /* or else missing returns run on */
+                                           "-fsanitize-undefined-trap-on-error",
                                            "-fmax-errors=1",
                                            "-fno-diagnostics-show-caret",
                                            "-fdiagnostics-color=never",

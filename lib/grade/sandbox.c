@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <link.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -242,6 +244,16 @@ static bool sandbox_lost(const struct sandbox *sandbox, struct error *error) {
 
 /* ---- starting ---- */
 
+/* Whatever is open here, by us or by whoever started us, is not to be open in there. */
+static void close_the_rest(void) {
+    long most = sysconf(_SC_OPEN_MAX);
+
+    if (syscall(SYS_close_range, WIRE_SOCKET + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    for (int i = WIRE_SOCKET + 1; i < (most > 0 && most < 1 << 16 ? most : 1 << 16); i++)
+        fcntl(i, F_SETFD, FD_CLOEXEC);
+}
+
 /* The child's side of the fork, which leaves only by exec. */
 static _Noreturn void become_bubblewrap(const struct launch *launch, int socket, int messages) {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -249,6 +261,7 @@ static _Noreturn void become_bubblewrap(const struct launch *launch, int socket,
     bool fine =
         nothing >= 0 && dup2(messages, 2) == 2 && dup2(nothing, 0) == 0 && dup2(nothing, 1) == 1;
 
+    close_the_rest();
     for (size_t i = 0; i < launch->file_count; i++)
         fine = fine && fcntl(launch->files[i], F_SETFD, 0) == 0;
     fine = fine && (socket == WIRE_SOCKET ? fcntl(socket, F_SETFD, 0) == 0
