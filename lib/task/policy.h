@@ -34,7 +34,7 @@ struct policy_settings {
      .choices = POLICY_KINDS,                                                                      \
      .target = &(settings).kind,                                                                   \
      .help = "who answers: the task's " program " program (default), the record's own reference, " \
-             "completions made before, or a model"},                                                        \
+             "completions made before, or a model"},                                               \
         {.kind = OPTION_FILE,                                                                      \
          .letter = 'c',                                                                            \
          .name = "completions",                                                                    \

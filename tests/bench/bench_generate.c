@@ -3,9 +3,9 @@
  *
  *     bench_generate DIR THREADS BATCH PROMPT NEW
  *
- * BATCH different random prompts of PROMPT tokens, NEW greedy tokens each, nothing shared. Prints one
- * line of name=value pairs for each of: opening and the first token; prefill alone, as a share of
- * what the BLAS reaches on one large product in the same run; the whole; memory.
+ * BATCH different random prompts of PROMPT tokens, NEW greedy tokens each, nothing shared. Prints
+ * one line of name=value pairs for each of: opening and the first token; prefill alone, as a share
+ * of what the BLAS reaches on one large product in the same run; the whole; memory.
  *
  * Operations counted are 2 a weight of the layers and row; attention counts as nothing.
  */
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/options.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "infer/engine.h"
@@ -56,8 +57,7 @@ static struct request *make_requests(const struct model_config *config, int64_t 
     for (int64_t i = 0; i < count * prompt; i++)
         (*tokens)[i] = (int32_t)random_below(&random, (uint64_t)config->vocabulary);
     for (int64_t i = 0; i < count; i++)
-        requests[i] =
-            (struct request){.tokens = *tokens + i * prompt, .count = (int32_t)prompt};
+        requests[i] = (struct request){.tokens = *tokens + i * prompt, .count = (int32_t)prompt};
     return requests;
 }
 
@@ -96,14 +96,16 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: bench_generate DIR THREADS BATCH PROMPT NEW\n");
         return 2;
     }
-    int threads = atoi(argv[2]);
-    int64_t batch = atoll(argv[3]), prompt = atoll(argv[4]), tokens = atoll(argv[5]);
+    int64_t threads, batch, prompt, tokens;
+    if (!parse_integer(argv[2], &threads) || !parse_integer(argv[3], &batch) ||
+        !parse_integer(argv[4], &prompt) || !parse_integer(argv[5], &tokens))
+        return 2;
     struct error error = {0};
     struct model model;
     struct model_opening opening = {MODEL_INFERENCE, MODEL_TYPE_STORED};
 
     double start = monotonic_seconds();
-    struct device *device = device_open("cpu", threads, &error);
+    struct device *device = device_open("cpu", (int)threads, &error);
     if (device == NULL || !model_open(&model, argv[1], device, opening, &error))
         fail(&error);
     double opened = monotonic_seconds();
@@ -114,7 +116,7 @@ int main(int argc, char **argv) {
     const struct model_config *config = &model.config;
     double head = (double)config->vocabulary * (double)config->width;
     double layers = (double)model_config_parameters(config) - (config->tied ? 1 : 2) * head;
-    double ceiling = sgemm_rate(threads);
+    double ceiling = sgemm_rate((int)threads);
     int64_t reading = batch < 4 ? batch : 4;
     double prefill = time_generation(&model, reading, prompt, 1, 1024, 3);
     double rate = 2 * (layers * (double)prompt + head) * (double)reading / prefill;
