@@ -221,3 +221,19 @@ family() {
     run -1 train -q -m bert -o out x.rec
     [[ $output == *"bert/config.json: describes an encoder"* ]]
 }
+
+@test "--dtype of train and sample decides what the weights become" {
+    make_tokenizer a b c d
+    printf '{"id":"%s","prompt":"a b","completion":"c d"}\n' 1 2 3 4 | records make -o examples.rec
+    small -q --dtype f32 -o wide
+    train -q -m wide --dtype bf16 -l 0.01 -e 30 -b 4 -o narrow --metrics m.rec examples.rec
+    [ -f narrow/low.safetensors ]
+    grep -q '"torch_dtype": "bfloat16"' narrow/config.json
+    for type in stored f32 bf16; do
+        sample -q -m narrow --dtype $type --max-tokens 2 examples.rec | records show >$type.jsonl
+        [ "$(grep -c '"completion":"c d"' $type.jsonl)" = 4 ]
+    done
+    run -1 train -q -m narrow --dtype f32 -o again --metrics m.rec examples.rec
+    [[ $output == *"narrow/low.safetensors: has low halves"* ]]
+    run -2 sample -m narrow --dtype f16 examples.rec
+}
