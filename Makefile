@@ -193,7 +193,7 @@ asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # libFuzzer targets carry sources of the libraries compiled with coverage, under both sanitizers.
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(WARNINGS)
 FUZZ_SOURCES := $(filter lib/base/% lib/record/% lib/text/% lib/stats/%,$(SOURCES)) \
-    lib/model/config.c lib/model/safetensors.c \
+    $(filter lib/grade/math%,$(SOURCES)) $(wildcard lib/model/config*.c) lib/model/safetensors.c \
     lib/remote/request.c lib/remote/answer.c lib/remote/answer_fields.c
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)

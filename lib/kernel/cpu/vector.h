@@ -30,6 +30,7 @@ enum { LANES = 4 };
 
 typedef float vector __attribute__((vector_size(LANES * 4)));
 typedef int32_t integers __attribute__((vector_size(LANES * 4)));
+typedef uint32_t naturals __attribute__((vector_size(LANES * 4)));
 typedef uint32_t words __attribute__((vector_size(LANES * 4)));
 typedef uint16_t halves __attribute__((vector_size(LANES * 2)));
 typedef int16_t signed_halves __attribute__((vector_size(LANES * 2)));
@@ -174,7 +175,7 @@ INLINE vector exponential(vector x) {
     integers tiny = x < -87.3f;
     x = blend(x > 88.3f, splat(88.3f), x);
     vector n = x * 1.44269504088896341f + magic;
-    integers exponent = (integers)n << 23; /* magic leaves by the top */
+    naturals exponent = (naturals)n << 23; /* magic leaves by the top */
     n -= magic;
     vector r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
@@ -185,7 +186,7 @@ INLINE vector exponential(vector x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * (r * r) + r + 1.0f;
-    vector power = (vector)(exponent + 0x3f800000);
+    vector power = (vector)(exponent + 0x3f800000u);
     return (vector)((integers)(p * power) & ~tiny);
 }
 
