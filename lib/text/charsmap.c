@@ -80,6 +80,8 @@ static size_t find_prefix(const struct charsmap *map, struct text text, bool lon
             continue;
         if (node >= map->count)
             break;
+        if (i + 1 < text.size && ((uint8_t)text.bytes[i + 1] & 0xC0) == 0x80)
+            continue; /* half a character; only a damaged map has this */
         found = i + 1;
         value = map->units[node] & 0x7FFFFFFF;
         if (!longest)
@@ -88,7 +90,7 @@ static size_t find_prefix(const struct charsmap *map, struct text text, bool lon
     if (found == 0 || value >= map->strings.size)
         return 0;
     *replacement = text_of((const char *)map->strings.data + value);
-    return found;
+    return utf8_is_clean(*replacement) ? found : 0;
 }
 
 size_t charsmap_longest(const struct charsmap *map, struct text text, struct text *replacement) {
@@ -99,7 +101,7 @@ static bool append_mapped(const struct charsmap *map, struct text part, struct b
     struct text replacement;
     if (find_prefix(map, part, false, &replacement) == 0)
         return false;
-    utf8_clean(replacement, out);
+    buffer_append(out, replacement.bytes, replacement.size);
     return true;
 }
 

@@ -14,7 +14,8 @@ struct charsmap;
 struct charsmap *charsmap_open(struct text bytes, struct error *error);
 void charsmap_close(struct charsmap *map);
 
-/* The longest prefix of `text` in the map: its size (0: none) and its replacement, borrowed. */
+/* The longest prefix of `text` in the map: its size (0: none) and its replacement, borrowed and
+ * well formed. */
 size_t charsmap_longest(const struct charsmap *map, struct text text, struct text *replacement);
 
 /* Appends the text as the tokenizers library's Precompiled normalizer maps it: whole grapheme
