@@ -3,6 +3,7 @@
  * cumulative distribution in the order of ids. Exponentials are f32, their sums f64 over runs. Only
  * logits near the largest are looked at one by one, however large the vocabulary.
  */
+#include <float.h>
 #include <math.h>
 #include <omp.h>
 
@@ -59,32 +60,32 @@ struct row {
 };
 
 static void work_out_shares(struct row *row) {
+    float factor = fminf(1.0f / row->sampling.temperature, FLT_MAX); /* 0·∞ would be NaN */
     row->total = 0;
     for (int64_t v = 0; v < row->vocabulary; v += RUN) {
         int64_t rest = row->vocabulary - v;
-        double sum =
-            row->kernels->shares(row->shares + v, row->z + v, row->most,
-                                 1.0f / row->sampling.temperature, rest < RUN ? rest : RUN);
+        double sum = row->kernels->shares(row->shares + v, row->z + v, row->most, factor,
+                                          rest < RUN ? rest : RUN);
         row->runs[v / RUN] = sum;
         row->total += sum;
     }
 }
 
 /*
- * The ids of the largest logits, as many as the cut-offs may keep: those within a distance of the
- * largest, which grows until there are enough.
+ * The ids of the largest logits: top_k at least, or (top_k 0) what top-p needs. Those within a
+ * distance of the largest, which grows until there are enough.
  */
-static int64_t look_at(const struct row *row, int64_t limit) {
+static int64_t look_at(const struct row *row, int64_t top_k) {
     double wanted = (double)row->sampling.top_p * row->total * (1 + 1e-6);
-    for (float distance = 2 * row->sampling.temperature;; distance *= 2) {
-        bool all = distance > 100 * row->sampling.temperature;
-        int64_t count = row->kernels->at_least(
-            row->ids, row->z, all ? -INFINITY : row->most - distance, row->vocabulary);
+    for (int distance = 2;; distance *= 2) { /* in temperatures */
+        bool all = distance > 100;
+        float nearest = row->most - (float)distance * row->sampling.temperature;
+        int64_t count =
+            row->kernels->at_least(row->ids, row->z, all ? -INFINITY : nearest, row->vocabulary);
         double sum = 0;
         for (int64_t i = 0; i < count; i++)
             sum += (double)row->shares[row->ids[i]];
-        bool likely = row->sampling.top_p < 1 && sum >= wanted;
-        if (all || count >= limit || likely)
+        if (all || (top_k > 0 ? count >= top_k : sum >= wanted))
             return count;
     }
 }
@@ -93,7 +94,7 @@ static int64_t look_at(const struct row *row, int64_t limit) {
 static struct candidate cut(const struct row *row) {
     int64_t top_k = row->sampling.top_k;
     bool limited = top_k > 0 && top_k < row->vocabulary;
-    int64_t count = look_at(row, limited ? top_k : row->vocabulary), left = count;
+    int64_t count = look_at(row, limited ? top_k : 0), left = count;
     struct candidate *heap = row->heap;
     for (int64_t i = 0; i < count; i++)
         heap[i] = (struct candidate){row->z[row->ids[i]], row->ids[i]};
