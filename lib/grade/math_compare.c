@@ -421,9 +421,13 @@ static bool ratios_equal(struct math_context *context, int reference, int answer
 
 /* ---- all together ---- */
 
+static bool is_membership(const struct math_context *context, int node) {
+    return at(context, node)->kind == MATH_RELATION && text_is(at(context, node)->text, "e");
+}
+
 /* x in S says S. */
 static int without_membership(const struct math_context *context, int node) {
-    while (at(context, node)->kind == MATH_RELATION && text_is(at(context, node)->text, "e"))
+    while (is_membership(context, node))
         node = at(context, at(context, node)->child)->next;
     return node;
 }
@@ -457,6 +461,9 @@ bool math_compare(struct math_context *context, int reference, int answer) {
     enum math_outcome outcome;
 
     if (reference < 0 || answer < 0 || --context->work < 0)
+        return false;
+    if (is_membership(context, reference) && is_membership(context, answer) &&
+        !math_same(context->tree, at(context, reference)->child, at(context, answer)->child))
         return false;
     reference = without_membership(context, reference);
     answer = without_membership(context, answer);

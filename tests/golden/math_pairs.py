@@ -1,10 +1,11 @@
 """Pairs of answers that differ as strings, made from the answers of the MATH test set, judged by grade-math and by
 math-verify, and listed where the two disagree.
 
-    /opt/reference/bin/python tests/golden/math_pairs.py pairs   DATA/math/test.jsonl PAIRS.jsonl
-    /opt/reference/bin/python tests/golden/math_pairs.py theirs  PAIRS.jsonl THEIRS.jsonl
-    /opt/reference/bin/python tests/golden/math_pairs.py ours    PAIRS.jsonl OURS.jsonl      (tools on the PATH)
-    /opt/reference/bin/python tests/golden/math_pairs.py compare PAIRS.jsonl OURS.jsonl THEIRS.jsonl
+    math_pairs.py pairs   DATA/math/test.jsonl PAIRS.jsonl
+    math_pairs.py theirs  PAIRS.jsonl THEIRS.jsonl           (math-verify installed)
+    math_pairs.py ours    PAIRS.jsonl OURS.jsonl             (our tools on the PATH)
+    math_pairs.py compare PAIRS.jsonl OURS.jsonl THEIRS.jsonl
+    math_pairs.py sample  PAIRS.jsonl OURS.jsonl             (to stdout: tests/golden/math/pairs.jsonl)
 
 A pair says what was done to the reference (`kind`), and whether that keeps its meaning (`same`: true, false, or null for
 answers of other problems). The last step prints a table by kind and every disagreement, a line each; what we think of
@@ -604,6 +605,18 @@ def compare(pairs, ours, theirs):
         print(*[repr(x) if i > 2 else x for i, x in enumerate(line)], sep="\t")
 
 
+def sample(pairs, ours):
+    """Four pairs of every kind, and of the kinds without a promise more, as the tool test reads them."""
+    kinds = defaultdict(list)
+    for p, verdict in zip(pairs, ours, strict=True):
+        kinds[p["kind"]].append({"verdict": verdict, "reference": p["reference"], "completion": "\\boxed{" + p["answer"] + "}"})
+    random.seed(6)
+    for kind in sorted(kinds):
+        few = 4 if kind.startswith(("keep_", "edit_")) else 20
+        for line in random.sample(kinds[kind], min(few, len(kinds[kind]))):
+            print(json.dumps(line))
+
+
 def main():
     verb = sys.argv[1]
     if verb == "pairs":
@@ -617,6 +630,8 @@ def main():
     elif verb == "ours":
         with open(sys.argv[3], "w") as out:
             out.writelines(json.dumps(v) + "\n" for v in judge_ours(read(sys.argv[2])))
+    elif verb == "sample":
+        sample(*[read(path) for path in sys.argv[2:4]])
     else:
         compare(*[read(path) for path in sys.argv[2:5]])
 

@@ -154,7 +154,8 @@ static void intervals_unions_and_inequalities_are_sets(void **state) {
                  {"f(2) < f(1) < f(4)", "f(4) > f(1) > f(2)"}, {"x+y<3", "3-y>x"});
     ASSERT_DIFFERENT({"[1,2)", "(1,2)"}, {"[1,2]", "[1,3]"}, {"(1,\\infty)", "[1,\\infty)"},
                      {"x<3", "x\\le3"}, {"x<3", "x>3"}, {"(0,1)\\cup(1,2)", "(0,2)"},
-                     {"f(2) < f(1)", "f(1) < f(2)"}, {"x+y<3", "x+y>3"}, {"[1,2]", "1,2"});
+                     {"f(2) < f(1)", "f(1) < f(2)"}, {"x+y<3", "x+y>3"},
+                     {"x \\in [1,2]", "y \\in [1,2]"}, {"[1,2]", "1,2"});
 }
 
 static void equations_are_equal_up_to_a_factor(void **state) {
