@@ -124,8 +124,8 @@ struct items {
     bool overflow;
 };
 
-/* What a list, set, or expression with ± consists of. */
-static void collect(struct math_context *context, int node, struct items *items) {
+/* What a list, set, or expression with ± consists of; a set among other items is one of them. */
+static void collect(struct math_context *context, int node, bool inside, struct items *items) {
     struct math_tree *tree = context->tree;
     enum math_kind kind;
 
@@ -134,13 +134,13 @@ static void collect(struct math_context *context, int node, struct items *items)
         return;
     }
     kind = tree->nodes[node].kind;
-    if (kind == MATH_LIST || kind == MATH_SET ||
+    if (kind == MATH_LIST || (kind == MATH_SET && !inside) ||
         (kind == MATH_JOIN && tree->nodes[node].detail == 'u')) {
         for (int child = tree->nodes[node].child; child >= 0; child = tree->nodes[child].next)
-            collect(context, child, items);
+            collect(context, child, kind != MATH_JOIN, items);
     } else if (math_contains(tree, node, MATH_PLUS_MINUS, -1)) {
-        collect(context, with_sign(tree, node, 1), items);
-        collect(context, with_sign(tree, node, -1), items);
+        collect(context, with_sign(tree, node, 1), inside, items);
+        collect(context, with_sign(tree, node, -1), inside, items);
     } else {
         items->nodes[items->count++] = node;
     }
@@ -180,8 +180,8 @@ static bool match_items(struct math_context *context, const struct items *one,
 static bool unordered_equal(struct math_context *context, int reference, int answer) {
     struct items one = {.count = 0}, other = {.count = 0};
 
-    collect(context, reference, &one);
-    collect(context, answer, &other);
+    collect(context, reference, false, &one);
+    collect(context, answer, false, &other);
     if (one.overflow || other.overflow)
         return false;
     if (at(context, reference)->kind == MATH_SET || at(context, answer)->kind == MATH_SET) {

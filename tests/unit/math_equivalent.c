@@ -122,7 +122,7 @@ static void tuples_have_an_order_and_lists_have_none(void **state) {
                  {"(1,2,3)", "\\langle 1,2,3\\rangle"});
     ASSERT_DIFFERENT({"(1,2)", "(2,1)"}, {"1,2", "(2,1)"}, {"1,2", "1,2,3"}, {"1,2", "1"},
                      {"1,1", "1,2"}, {"\\{1,2\\}", "(1,2)"}, {"x=1,y=2", "x=2,y=1"},
-                     {"\\pm 2", "2"});
+                     {"\\pm 2", "2"}, {"\\{1,2\\},\\{3\\}", "\\{1\\},\\{2,3\\}"});
 }
 
 static void matrices_are_compared_entry_by_entry(void **state) {
