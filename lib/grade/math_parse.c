@@ -183,7 +183,8 @@ static int parse_set(struct math_parser *parser) {
     int left = parse_ratio(parser);
 
     while (left >= 0 && parser->token->kind == TOKEN_JOIN) {
-        int detail = parser->token++->detail;
+        int detail = parser->token->detail;
+        parser->token++;
         left = math_binary(parser->tree, MATH_JOIN, left, parse_ratio(parser));
         if (left >= 0)
             parser->tree->nodes[left].detail = detail;
