@@ -69,18 +69,26 @@ static int parse_signed_factor(struct math_parser *parser) {
     return math_parse_factor(parser);
 }
 
+/* ASCIIMath's "1(2)/(3)", which it shows as a mixed number. */
+static bool mixed_in_brackets(const struct math_parser *parser, int left) {
+    const struct math_token *token = parser->token;
+    return parser->ascii && left >= 0 && parser->tree->nodes[left].kind == MATH_NUMBER &&
+           token[0].kind == '(' && token[1].kind == TOKEN_NUMBER && token[2].kind == ')' &&
+           token[3].kind == '/';
+}
+
 /* A factor that stands beside the left one without a sign. */
 static int parse_beside(struct math_parser *parser, int left) {
     bool fraction = parser->token->kind == TOKEN_FRACTION;
-    bool one_line = mixed_follows(parser, left);
+    bool one_line = mixed_follows(parser, left), brackets = mixed_in_brackets(parser, left);
     int right;
 
     if (!one_line && parser->token->kind == TOKEN_NUMBER && parser->token[-1].kind == TOKEN_NUMBER)
         return -1; /* two numbers in a row mean nothing */
     right = math_parse_factor(parser);
-    if (one_line && math_takes(parser, '/'))
+    if ((one_line || brackets) && math_takes(parser, '/'))
         right = math_binary(parser->tree, MATH_QUOTIENT, right, math_parse_factor(parser));
-    if ((fraction || one_line) && is_mixed(parser->tree, left, right))
+    if ((fraction || one_line || brackets) && is_mixed(parser->tree, left, right))
         return math_binary(parser->tree, MATH_SUM, left, right);
     return one_line ? -1 : math_multiply(parser->tree, left, right);
 }
@@ -277,12 +285,13 @@ int math_parse_list(struct math_parser *parser) {
 
 int math_parse(struct text text, const struct math_reading *reading, struct math_tree *tree,
                struct math_tokens *tokens) {
-    struct math_parser parser = {.tree = tree, .ascii = reading->format == MATH_ASCIIMATH};
+    struct math_parser parser = {.tree = tree};
     int root;
 
     if (!math_tokenize(text, reading, tree, tokens))
         return -1;
     parser.token = tokens->items;
+    parser.ascii = tokens->ascii;
     root = math_parse_list(&parser);
     return parser.token->kind == TOKEN_END && !parser.failed ? root : -1;
 }

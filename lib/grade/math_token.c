@@ -518,6 +518,7 @@ bool math_tokenize(struct text text, const struct math_reading *reading, struct 
                             .tokens = tokens};
 
     tokens->count = 0;
+    tokens->ascii = cursor.ascii;
     if (text.size > MATH_ANSWER_SIZE)
         return false;
     while (cursor.at < cursor.end && !cursor.failed) {

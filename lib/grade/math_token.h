@@ -74,6 +74,7 @@ struct math_reading {
 struct math_tokens {
     struct math_token *items; /* [MATH_TOKENS] */
     int count;
+    bool ascii;     /* the text is ASCIIMath */
     bool ambiguous; /* the reading of a comma mattered */
 };
 

@@ -219,6 +219,8 @@ static void asciimath_is_read_where_it_is_written(void **state) {
         {"\\frac{x+1}{x-1}", "frac{x+1}{x-1}"},
         {"x \\le 3", "x<=3"},
         {"2x^{10}", "2x^(10)"},
+        {"11\\frac{2}{3}", "11 (2)/(3)"},
+        {"11\\frac{2}{3}", "11 2/3"},
         {"5\\text{ cm}", "5 \"cm\""}};
     static const struct pair other[] = {
         {"\\frac{1}{2}", "2/1"}, {"(1,2)", "(2,1)"}, {"3\\pi", "3p"}, {"x \\le 3", "x<3"}};
