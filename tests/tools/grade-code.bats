@@ -1,0 +1,321 @@
+# grade-code: verdicts, exactly; and nothing that runs in there gets out.
+load helpers
+bats_require_minimum_version 1.5.0
+
+# Where this machine allows no sandbox the tool says so, and what needs one is skipped.
+needs_sandbox() {
+    echo '{"completion":" ","tests":[{"stdin":"","stdout":""}]}' | records make -q -o probe.rec
+    grade-code -q -j 1 probe.rec -o probed.rec 2>probe.txt || skip "$(tail -n 1 probe.txt)"
+}
+
+field() { # NAME: that field of every record on stdin, bare
+    sed -E 's/.*"'"$1"'":("([^"]*)"|([^,}]*)).*/\2\3/'
+}
+
+# The reference of each problem with a line put at the beginning of main.
+variant() { # LINE as JSON text
+    sed 's/"reference": \(.*int main() {\\n\)/"completion": \1    '"$1"'\\n/' "$ROOT/data/code-small.jsonl" |
+        records make -q
+}
+
+verdicts() { # STREAM: each verdict and how often
+    records show "$1" | field verdict | sort | uniq -c | sed 's/^ *//'
+}
+
+@test "the references of our own problems pass" {
+    needs_sandbox
+    variant '' | grade-code -q -o g.rec
+    [ "$(verdicts g.rec)" = "42 pass" ]
+    records show g.rec | grep -q '"correct":true,"score":1.0,"verdict":"pass","passed":4,"total":4'
+}
+
+@test "each way to fail has its verdict" {
+    needs_sandbox
+    head -n 6 "$ROOT/data/code-small.jsonl" >some.jsonl
+    expect() { # VERDICT LINE
+        sed 's/"reference": "\(.*int main() {\\n\)/"completion": "#include <bits\/stdc++.h>\\n\1    '"${2//\//\\/}"'\\n/' some.jsonl
+    }
+    {
+        expect wrong 'std::cout << \\"wrong \\";'
+        expect slow 'for (volatile long i = 0;; i = i + 1);'
+        expect crash '*(volatile int *)nullptr = 1;'
+        expect status 'return 3;'
+        expect throw 'throw std::runtime_error(\\"no\\");'
+        expect file 'std::ofstream(\\"x\\") << 1;'
+        expect memory 'for (volatile char *p;;) for (int i = 0; i < 1 << 24; i += 4096) (i ? p : p = new char[1 << 24])[i] = 1;'
+        expect output 'for (;;) std::cout << std::string(9999, 97);'
+        expect refused 'no_such_function();'
+    } | records make -q -o all.rec
+    grade-code -q all.rec -o g.rec
+    records show g.rec | field verdict | uniq -c | sed 's/^ *//' >got
+    printf '6 %s\n' wrong-output time-limit runtime-error file-write memory-limit output-limit compile-error |
+        sed 's/^6 runtime/18 runtime/' >right
+    diff right got
+}
+
+@test "code is taken from a fenced block or the whole completion" {
+    needs_sandbox
+    cat >in.jsonl <<'END'
+{"completion":"So:\n```cpp\n#include <cstdio>\nint main() { puts(\"1\"); }\n```\nprints\n```\n1\n```\n","tests":[{"stdin":"","stdout":"1"}]}
+{"completion":"#include <cstdio>\nint main() { puts(\"1\"); }","tests":[{"stdin":"","stdout":"1"}]}
+{"completion":" \n ","tests":[{"stdin":"","stdout":"1"}]}
+{"completion":"```python\nprint(1)\n```","tests":[{"stdin":"","stdout":"1"}]}
+END
+    records make -q -o in.rec <in.jsonl
+    grade-code -q in.rec -o g.rec
+    [ "$(records show g.rec | field verdict | tr '\n' ' ')" = "pass pass no-code no-code " ]
+}
+
+@test "a program that the prelude makes ambiguous is compiled as it stands" {
+    needs_sandbox
+    cat >in.jsonl <<'END'
+{"completion":"#include <cstdio>\nnamespace std {}\nusing namespace std;\nint count = 7, distance = 0;\nint main() { printf(\"%d\\n\", count + distance); }","tests":[{"stdin":"","stdout":"7"}]}
+{"completion":"#include <bits/stdc++.h>\nint main() { puts(std::regex_match(\"aa\", std::regex(\"a*\")) ? \"1\" : \"0\"); }","tests":[{"stdin":"","stdout":"1"}]}
+END
+    records make -q -o in.rec <in.jsonl
+    grade-code -q in.rec -o g.rec
+    [ "$(verdicts g.rec)" = "2 pass" ]
+}
+
+@test "a harness passes when its main returns 0, and not otherwise" {
+    needs_sandbox
+    cat >in.jsonl <<'END'
+{"completion":"int twice(int x) { return 2 * x; }","tests":[{"harness":"int main() { assert(twice(2) == 4); }"}]}
+{"completion":"int twice(int x) { return 3 * x; }","tests":[{"harness":"int main() { assert(twice(2) == 4); }"}]}
+{"completion":"#include <cstdlib>\nint twice(int x) { exit(0); }","tests":[{"harness":"int main() { assert(twice(2) == 4); }"}]}
+{"completion":"#define NDEBUG\n#include <cassert>\nint twice(int x) { return 1; }","tests":[{"harness":"int main() { assert(twice(2) == 4); }"}]}
+{"completion":"int twice(int x) { }","tests":[{"harness":"int main() { assert(twice(2) == 4); }"}]}
+{"completion":"int twice(int x) { return 2 * x; }","tests":[{"harness":"int main() { return twice(2); }"}]}
+END
+    records make -q -o in.rec <in.jsonl
+    grade-code -q in.rec -o g.rec
+    [ "$(records show g.rec | field verdict | tr '\n' ' ')" = \
+        "pass runtime-error runtime-error runtime-error runtime-error runtime-error " ]
+}
+
+@test "all tests are run when that is asked for, and the score is the share" {
+    needs_sandbox
+    cat >in.jsonl <<'END'
+{"completion":"#include <iostream>\nint main() { int n; std::cin >> n; std::cout << 10 / n; }","tests":[{"stdin":"0","stdout":"0"},{"stdin":"5","stdout":"2"},{"stdin":"3","stdout":"4"},{"stdin":"1","stdout":"10"}]}
+END
+    records make -q -o in.rec <in.jsonl
+    [[ $(grade-code -q in.rec | records show) == *'"score":0.0,"verdict":"runtime-error","passed":0,"total":4,"found":"test 1: signal 8'* ]]
+    [[ $(grade-code -q --all-tests in.rec | records show) == *'"score":0.5,"verdict":"runtime-error","passed":2,"total":4,"found":"test 1: '* ]]
+}
+
+@test "tests are joined by id, and what cannot be joined is an error" {
+    needs_sandbox
+    sed 's/, "reference.*/}/' "$ROOT/data/code-small.jsonl" | records make -q -o problems.rec
+    variant '' | records show | sed 's/"tests":.*\("completion"\)/\1/' | records make -q -o bare.rec
+    [ "$(records show bare.rec | grep -c '"tests"')" = 0 ]
+    grade-code -q --problems problems.rec bare.rec -o g.rec
+    [ "$(verdicts g.rec)" = "42 pass" ]
+    run grade-code -q bare.rec -o none.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"id 'code-small/sum'"*"--problems"* ]]
+    records head -q -n 3 problems.rec -o few.rec
+    run grade-code -q --problems few.rec bare.rec -o none.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"few.rec has no problem of this id"* ]]
+    [ ! -e none.rec ]
+    grade-code -q --problems few.rec --rejects r.rec bare.rec -o some.rec
+    [ "$(records count some.rec) $(records count r.rec)" = "3 39" ]
+}
+
+@test "tests that are none are refused" {
+    needs_sandbox
+    for tests in '[]' '1' '[{"stdin":"1"}]' '[{"harness":"","stdin":""}]' '[{"stdin":1,"stdout":""}]' '[7]'; do
+        echo '{"id":"x","completion":"int main() {}","tests":'"$tests"'}' | records make -q -o in.rec
+        run grade-code -q in.rec -o none.rec
+        [ "$status" = 1 ]
+        [[ "$output" == *"id 'x'"*tests* ]]
+    done
+}
+
+@test "a cache gives the same verdicts, and its damaged entries are made anew" {
+    needs_sandbox
+    { variant ''; variant 'return 3;'; } | records show | head -n 50 | records make -q -o in.rec
+    grade-code -q in.rec -o plain.rec
+    grade-code -q --cache c in.rec -o cold.rec
+    grade-code -q --cache c in.rec -o warm.rec
+    cmp plain.rec cold.rec
+    cmp plain.rec warm.rec
+    [ "$(find c -type f | wc -l)" = 50 ]
+    find c -type f | head -n 1 | xargs truncate -s 20
+    find c -type f | sed -n 2p | while read -r file; do printf 'X' | dd of="$file" bs=1 seek=30 conv=notrunc status=none; done
+    find c -type f | sed -n 3p | while read -r file; do : >"$file"; done
+    grade-code -q --cache c in.rec -o mended.rec
+    cmp plain.rec mended.rec
+    [ -z "$(find c -type f -size -32c)" ]
+    # every limit is in the key
+    grade-code -q --cache c --time 0.4 in.rec -o other.rec
+    [ "$(find c -type f | wc -l)" = 100 ]
+}
+
+@test "verdicts are the same with one job and sixteen, under a full load" {
+    needs_sandbox
+    { variant '' | records show | head -n 8; variant 'for (volatile long i = 0;; i = i + 1);' | records show | head -n 3
+        variant 'return 1;' | records show | head -n 3; } | records make -q -o in.rec
+    grade-code -q -j 1 in.rec -o one.rec
+    for _ in $(seq "$(($(nproc) * 2))"); do (while :; do :; done) & done
+    load=$(jobs -p)
+    grade-code -q -j 16 in.rec -o sixteen.rec
+    # shellcheck disable=SC2086
+    kill $load
+    cmp one.rec sixteen.rec
+}
+
+@test "the published harnesses refuse empty bodies and take what is right" {
+    needs_shared
+    needs_sandbox
+    sed 's/"name": /"id": /; s/"tests": \("\([^"\\]\|\\.\)*"\)/"tests": [{"harness": \1}]/' \
+        "$SHARED/data/humaneval/humaneval-cpp.jsonl" | records make -q -o problems.rec
+    records make -q -o right.rec <"$BATS_TEST_DIRNAME/grade-code/humaneval.jsonl"
+    grade-code -q --with-prompt --problems problems.rec right.rec -o g.rec
+    [ "$(verdicts g.rec)" = "22 pass" ]
+    # a tenth of the empty ones, unless all are wanted
+    records show problems.rec | if [ -n "${ALL_HARNESSES:-}" ]; then cat; else sed -n '1~10p'; fi |
+        sed 's/^{/{"completion":"\\n",/' | records make -q -o empty.rec
+    grade-code -q --with-prompt empty.rec -o g.rec
+    [ "$(verdicts g.rec | grep -c ' pass')" = 0 ]
+}
+
+# ---- hostile programs ----
+
+hostile() { # records of them, the verdict that is right in the field `right`
+    local file text right
+    for file in "$BATS_TEST_DIRNAME"/hostile/*.cpp; do
+        text=$(sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/\t/\\t/g' -e 's/$/\\n/' "$file" | tr -d '\n')
+        right=$(sed -n '1s/^\/\/ \([a-z-]*\):.*/\1/p' "$file")
+        echo '{"id":"'"$(basename "$file" .cpp)"'","right":"'"${right/contained/pass}"'","completion":"'"$text"'",
+            "tests":[{"stdin":"the input\n","stdout":"contained\n"}]}' | tr -d '\n'
+        echo
+    done
+}
+
+check_hostile() { # STREAM
+    records show "$1" | sed -E 's/.*"id":"([^"]*)","right":"([^"]*)".*"verdict":"([^"]*)".*/\1 \2 \3/' |
+        awk '$2 != $3 { print; bad = 1 } END { exit bad || NR < 25 }'
+}
+
+descendants() { # PID: of all its descendants, with their starting times
+    local child
+    for child in $(pgrep -P "$1"); do
+        echo "$child $(awk '{ print $22 }' "/proc/$child/stat" 2>/dev/null)"
+        descendants "$child"
+    done
+}
+
+# Runs the command, notes its descendants as it goes, and fails when any of them outlives it by a second.
+leaves_nothing() {
+    "$@" &
+    local tool=$! status=0
+    while kill -0 $tool 2>/dev/null; do
+        descendants $tool >>seen
+        sleep 0.1
+    done
+    wait $tool || status=$?
+    sleep 1
+    sort -u seen | while read -r pid began; do
+        if [ -n "$began" ] && [ "$(awk '{ print $22 }' "/proc/$pid/stat" 2>/dev/null)" = "$began" ]; then
+            echo "process $pid is still there"
+            exit 1
+        fi
+    done || return 1
+    [ "$(sort -u seen | wc -l)" -gt 4 ]
+    [ ! -e /tmp/lockpick-hostile ]
+    return $status
+}
+
+@test "hostile programs are contained, and leave no process and no file" {
+    needs_sandbox
+    hostile | records make -q -o hostile.rec
+    touch before
+    leaves_nothing grade-code -q --idle 1 --compile-time 1 hostile.rec -o g.rec
+    check_hostile g.rec
+    [ -z "$(find /tmp /var/tmp /dev/shm -newer before -user 65533 2>/dev/null)" ]
+    records show g.rec >g.jsonl
+    ! grep -E 'root:|/bin/(ba)?sh' g.jsonl
+}
+
+@test "hostile programs are contained for an ordinary user too" {
+    needs_sandbox
+    [ "$(id -u)" = 0 ] || skip "the tests run as an ordinary user already"
+    command -v setpriv >/dev/null || skip "there is no setpriv"
+    hostile | records make -q -o hostile.rec
+    cp -rL "$BUILD_BIN/grade-code" tool
+    chmod 755 . tool
+    mkdir -m 777 theirs
+    leaves_nothing setpriv --reuid 64001 --regid 64001 --clear-groups env HOME="$T/theirs" XDG_CACHE_HOME= ./tool \
+        -q --precompiled /var/cache/lockpick --idle 1 --compile-time 1 hostile.rec -o theirs/g.rec
+    check_hostile theirs/g.rec
+    [ -z "$(find /tmp /var/tmp /dev/shm -user 64001 ! -path "$T/*" 2>/dev/null)" ]
+}
+
+@test "a tool that is killed takes its sandboxes with it" {
+    needs_sandbox
+    variant 'for (;;) pause();' | records show | sed 's/#include/#include <unistd.h>\\n#include/' | records make -q -o in.rec
+    grade-code -q -j 2 --idle 100 in.rec -o g.rec &
+    tool=$!
+    for _ in $(seq 100); do
+        sleep 0.1
+        descendants $tool >seen
+        [ "$(wc -l <seen)" -ge 10 ] && break
+    done
+    [ "$(wc -l <seen)" -ge 8 ]
+    kill -KILL $tool
+    wait $tool || true
+    sleep 1
+    while read -r pid began; do
+        [ "$(awk '{ print $22 }' "/proc/$pid/stat" 2>/dev/null)" != "$began" ]
+    done <seen
+    [ ! -e g.rec ]
+}
+
+@test "a signal stops it cleanly" {
+    needs_sandbox
+    variant 'for (volatile long i = 0;; i = i + 1);' | records make -q -o in.rec
+    grade-code -q -j 1 in.rec -o g.rec 2>said &
+    tool=$!
+    sleep 1.5
+    kill -TERM $tool
+    status=0
+    wait $tool || status=$?
+    [ $status = 1 ]
+    grep -q 'stopped by a signal' said
+    [ ! -e g.rec ]
+}
+
+# ---- without a sandbox ----
+
+@test "without bubblewrap it fails and says so" {
+    mkdir bin
+    for program in g++ as ld; do ln -s "$(command -v $program)" bin/; done
+    variant '' | records head -q -n 1 -o in.rec
+    run env PATH="$T/bin" "$BUILD_BIN/grade-code" -q in.rec -o g.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"sandbox cannot be set up"*bubblewrap* ]]
+    [ ! -e g.rec ]
+}
+
+@test "where namespaces are refused it names what is missing and how it is allowed" {
+    mkdir bin
+    cat >bin/bwrap <<'END'
+#!/bin/sh
+[ "$1" = --version ] && { echo bubblewrap 0.9.0; exit; }
+echo 'bwrap: setting up uid map: Permission denied' >&2
+exit 1
+END
+    chmod 755 . bin bin/bwrap
+    variant '' | records head -q -n 1 -o in.rec
+    PATH=$T/bin:$PATH run grade-code -q in.rec -o g.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"sandbox cannot be set up (bwrap: setting up uid map: Permission denied)"*"user"*"namespaces"* ]]
+    [ ! -e g.rec ]
+}
+
+@test "the inside of the sandbox does not work outside of it" {
+    run timeout 10 grade-code lockpick-sandbox program 3</dev/null
+    [[ "$output" != *pass* ]]
+    [ "$status" != 124 ]
+}
