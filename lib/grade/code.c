@@ -125,7 +125,7 @@ static bool run_open(struct run *run, const struct code_test *test, struct error
     run->output = run->input >= 0 ? memory_file("output", error) : -1;
     run->errors = run->output >= 0 ? memory_file("errors", error) : -1;
     if (run->errors >= 0 && test->is_harness) {
-        unsigned char bytes[(SECRET - 1) / 2];
+        unsigned char bytes[(SECRET - 1) / 2] = {0};
         run->said = memory_file("said", error);
         if (run->said >= 0 && getentropy(bytes, sizeof bytes) != 0)
             return error_set_errno(error, "random bytes");

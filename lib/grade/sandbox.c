@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -25,7 +26,12 @@
 #include "grade/program_output.h"
 #include "grade/sandbox_wire.h"
 
-enum { MAX_ARGUMENTS = 512, TMP_BYTES = 512 << 20, START_MILLISECONDS = 60000 };
+enum {
+    MAX_ARGUMENTS = 512,
+    TMP_BYTES = 512 << 20,
+    START_MILLISECONDS = 60000,
+    CLOSE_MILLISECONDS = 2000
+};
 
 struct sandbox {
     pid_t process; /* bubblewrap's, outside */
@@ -413,12 +419,25 @@ void sandbox_kill(struct sandbox *sandbox) {
     kill(sandbox->process, SIGKILL);
 }
 
+/* Whether it has ended within a while of being left alone. */
+static bool ends_by_itself(pid_t process) {
+    const struct timespec moment = {0, 1000000};
+
+    for (int i = 0; i < CLOSE_MILLISECONDS; i++) {
+        if (waitpid(process, NULL, WNOHANG) != 0)
+            return true;
+        nanosleep(&moment, NULL);
+    }
+    return false;
+}
+
+/* The server ends when its socket does, then its processes are gone, then bubblewrap ends. */
 void sandbox_close(struct sandbox *sandbox) {
     if (sandbox == NULL)
         return;
     if (sandbox->socket >= 0)
         close(sandbox->socket);
-    if (sandbox->process > 0) {
+    if (sandbox->process > 0 && !ends_by_itself(sandbox->process)) {
         kill(sandbox->process, SIGKILL);
         while (waitpid(sandbox->process, NULL, 0) < 0 && errno == EINTR)
             continue;

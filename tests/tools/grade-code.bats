@@ -206,7 +206,23 @@ descendants() { # PID: of all its descendants, with their starting times
     done
 }
 
-# Runs the command, notes its descendants as it goes, and fails when any of them outlives it by a second.
+is_alive() { # PID STARTING-TIME
+    [ -n "$2" ] && awk -v began="$2" '{ alive = $3 != "Z" && $22 == began } END { exit !alive }' "/proc/$1/stat" 2>/dev/null
+}
+
+all_gone() { # waits for the descendants noted in `seen` for five seconds at most
+    local pid began
+    for _ in $(seq 50); do
+        sort -u seen | while read -r pid began; do
+            if is_alive "$pid" "$began"; then exit 1; fi
+        done && return 0
+        sleep 0.1
+    done
+    echo "a process is still there"
+    return 1
+}
+
+# Runs the command, notes its descendants as it goes, and fails when any of them outlives it.
 leaves_nothing() {
     "$@" &
     local tool=$! status=0
@@ -215,13 +231,7 @@ leaves_nothing() {
         sleep 0.1
     done
     wait $tool || status=$?
-    sleep 1
-    sort -u seen | while read -r pid began; do
-        if [ -n "$began" ] && [ "$(awk '{ print $22 }' "/proc/$pid/stat" 2>/dev/null)" = "$began" ]; then
-            echo "process $pid is still there"
-            exit 1
-        fi
-    done || return 1
+    all_gone || return 1
     [ "$(sort -u seen | wc -l)" -gt 4 ]
     [ ! -e /tmp/lockpick-hostile ]
     return $status
@@ -234,8 +244,9 @@ leaves_nothing() {
     leaves_nothing grade-code -q --idle 1 --compile-time 1 hostile.rec -o g.rec
     check_hostile g.rec
     [ -z "$(find /tmp /var/tmp /dev/shm -newer before -user 65533 2>/dev/null)" ]
-    records show g.rec >g.jsonl
-    ! grep -E 'root:|/bin/(ba)?sh' g.jsonl
+    records show g.rec | grep '"found"' | field found >found
+    [ -s found ]
+    run ! grep -E 'root:|/bin/' found
 }
 
 @test "hostile programs are contained for an ordinary user too" {
@@ -265,16 +276,13 @@ leaves_nothing() {
     [ "$(wc -l <seen)" -ge 8 ]
     kill -KILL $tool
     wait $tool || true
-    sleep 1
-    while read -r pid began; do
-        [ "$(awk '{ print $22 }' "/proc/$pid/stat" 2>/dev/null)" != "$began" ]
-    done <seen
+    all_gone
     [ ! -e g.rec ]
 }
 
 @test "a signal stops it cleanly" {
     needs_sandbox
-    variant 'for (volatile long i = 0;; i = i + 1);' | records make -q -o in.rec
+    variant 'for (volatile long i = 0;; i = i + 1);' >in.rec
     grade-code -q -j 1 in.rec -o g.rec 2>said &
     tool=$!
     sleep 1.5
