@@ -107,6 +107,8 @@ static void restrict_transfer(CURL *easy, const struct exchange *exchange) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    if (getenv("SSL_CERT_FILE") != NULL) /* as curl(1) has it, for authorities of one's own */
+        curl_easy_setopt(easy, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
     if (exchange->url.local) /* this machine is reached without a proxy */
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 }
@@ -169,12 +171,22 @@ static void land(struct exchange *exchange, struct post *post) {
 
 enum fate { FATE_GOOD, FATE_AGAIN, FATE_REFUSED, FATE_HOPELESS };
 
-/* A member of the answer's "error" object, when there is one; borrowed from `answer`. */
+/* A member of the answer's "error" object, or, without one, of its own; borrowed from `answer`. */
 static const char *error_member(const json_t *answer, const char *key) {
-    const json_t *object = json_object_get(answer, "error");
+    const json_t *inside = json_object_get(answer, "error");
+    const json_t *object = json_is_object(inside) ? inside : answer;
     const char *text = json_string_value(json_object_get(object, key));
 
     return text != NULL ? text : "";
+}
+
+/* The size of a message, cut where it is long but not inside a character of UTF-8. */
+static int message_size(const char *message) {
+    size_t size = strnlen(message, MESSAGE_LIMIT);
+
+    while (size > 0 && (message[size] & 0xc0) == 0x80)
+        size--;
+    return (int)size;
 }
 
 static bool worth_another_try(long status) {
@@ -189,7 +201,7 @@ static enum fate judge_status(struct post *post, long status) {
         status == 402 || strcmp(error_member(answer, "code"), "insufficient_quota") == 0;
 
     error_set(&post->error, "the endpoint answers with status %ld%s%.*s", status,
-              *message ? ": " : "", MESSAGE_LIMIT, message);
+              *message ? ": " : "", message_size(message), message);
     json_decref(answer);
     if (status >= 300 && status < 400) {
         error_set(&post->error,

@@ -70,6 +70,19 @@ static json_t *messages_of(const struct message *messages, size_t count, struct 
     return array;
 }
 
+/* jansson leaves out what is no UTF-8, without a word. */
+static bool check_settings(const struct request_settings *settings, struct error *error) {
+    for (size_t i = 0; i <= settings->stop_count; i++) {
+        const char *text = i < settings->stop_count ? settings->stop[i] : settings->model;
+        json_t *string = json_string(text);
+        json_decref(string);
+        if (string == NULL)
+            return error_set(error, "%s is no UTF-8",
+                             i < settings->stop_count ? "--stop" : "the model's name");
+    }
+    return true;
+}
+
 static void set_extra(json_t *body, const json_t *extra) {
     const char *name;
     json_t *value;
@@ -132,6 +145,8 @@ bool request_text(enum call_kind kind, const struct request_settings *settings,
     json_t *asked;
     json_t *object;
 
+    if (!check_settings(settings, error))
+        return false;
     if (kind == CALL_COMPLETION && count != 1)
         return error_set(error,
                          "a completion call takes one text, the prompt has %zu messages; "
@@ -151,8 +166,12 @@ bool request_text(enum call_kind kind, const struct request_settings *settings,
 
 bool request_embedding(const struct request_settings *settings, const struct text *texts,
                        size_t count, struct buffer *body, struct error *error) {
-    json_t *object = json_object(), *input = json_array();
+    json_t *object, *input;
 
+    if (!check_settings(settings, error))
+        return false;
+    object = json_object();
+    input = json_array();
     json_object_set_new(object, "model", json_string(settings->model));
     json_object_set_new(object, "input", input);
     for (size_t i = 0; i < count; i++) {

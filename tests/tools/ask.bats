@@ -298,6 +298,24 @@ completions() { records show -F completion "$@"; }
     [ ! -s log ]
 }
 
+@test "a certificate that nobody vouches for is refused, once and for all" {
+    command -v openssl >/dev/null || skip "openssl is not there"
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+        -keyout key.pem -out cert.pem 2>/dev/null
+    openssl s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -www >tls.log 2>&1 3>&- &
+    tls=$!
+    until grep -q '^ACCEPT' tls.log 2>/dev/null; do kill -0 $tls 2>/dev/null || skip "openssl s_server does not start"; sleep 0.02; done
+    url=https://localhost:$(sed -n 's/^ACCEPT.*://p' tls.log)/v1
+    prompts one >p.rec
+    MY_KEY=sk run -1 ask -q -m model --url "$url" --key-variable MY_KEY p.rec
+    [[ "$output" == *"record 1 (id 'p1'): no answer from the endpoint: SSL"* ]] # and no "after 7 tries"
+    # vouched for, it is talked to, though it is no model and says nothing
+    MY_KEY=sk SSL_CERT_FILE=$T/cert.pem run -1 ask -q -m model --url "$url" --key-variable MY_KEY --retries 0 \
+        --timeout 1 p.rec
+    kill $tls
+    [[ "$output" == *"no answer from the endpoint within 1 seconds"* ]]
+}
+
 @test "an address with a slash at its end is the same endpoint" {
     prompts one >p.rec
     remote p.rec -o a.rec

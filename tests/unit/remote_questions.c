@@ -200,6 +200,10 @@ static void text_that_is_no_utf8_is_not_sent(void **state) {
     assert_false(request_embedding(&settings, &messages[0].text, 1, &body, &error));
     assert_false(request_text(CALL_COMPLETION, &settings, messages, 2, 0, &body, &error));
     assert_non_null(strstr(error.text, "2 messages"));
+    settings.model = "\xff";
+    assert_false(request_text(CALL_CHAT, &settings, &messages[1], 1, 0, &body, &error));
+    assert_non_null(strstr(error.text, "the model's name is no UTF-8"));
+    assert_int_equal(body.size, 0);
     buffer_free(&body);
 }
 
