@@ -230,33 +230,38 @@ static const json_t *find_embedding(const json_t *data, size_t index) {
     return NULL;
 }
 
+/* All are looked at before any is taken. */
+static bool check_embeddings(const json_t *data, size_t count, struct error *error) {
+    size_t width = 0;
+
+    if (json_array_size(data) != count)
+        return error_set(error, "it has %zu embeddings for %zu texts", json_array_size(data),
+                         count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *numbers = find_embedding(data, i);
+        if (!check_numbers(numbers, error))
+            return false;
+        if (i > 0 && json_array_size(numbers) != width)
+            return error_set(error, "its embeddings are of different widths");
+        width = json_array_size(numbers);
+    }
+    return true;
+}
+
 bool answer_embeddings(struct text bytes, size_t count,
                        bool (*take)(void *context, size_t index, struct text numbers,
                                     struct error *error),
                        void *context, struct token_usage *usage, struct error *error) {
     json_t *root = json_parse(bytes.bytes, bytes.size, error);
     const json_t *data = json_object_get(root, "data");
-    size_t width = 0;
-    bool fine = root != NULL;
+    bool fine = root != NULL && check_embeddings(data, count, error);
 
     *usage = (struct token_usage){0};
-    if (fine && json_array_size(data) != count)
-        fine =
-            error_set(error, "it has %zu embeddings for %zu texts", json_array_size(data), count);
-    for (int pass = 0; fine && pass < 2; pass++) /* all are checked before any is taken */
-        for (size_t i = 0; fine && i < count; i++) {
-            const json_t *numbers = find_embedding(data, i);
-            if (pass == 1) {
-                char *text = json_dumps(numbers, JSON_COMPACT);
-                fine = take(context, i, text_of(text), error);
-                free(text);
-                continue;
-            }
-            fine = check_numbers(numbers, error);
-            width = i == 0 ? json_array_size(numbers) : width;
-            if (fine && json_array_size(numbers) != width)
-                fine = error_set(error, "its embeddings are of different widths");
-        }
+    for (size_t i = 0; fine && i < count; i++) {
+        char *text = json_dumps(find_embedding(data, i), JSON_COMPACT);
+        fine = take(context, i, text_of(text), error);
+        free(text);
+    }
     if (fine)
         read_usage(root, usage);
     json_decref(root);
