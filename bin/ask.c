@@ -74,7 +74,7 @@ static const struct option_entry options[] = {
     {OPTION_TEXTS, 0, "parameter", "NAME=JSON", &settings.parameters,
      "set a member of the request; null leaves it out"},
     {OPTION_TEXT, 0, "policy", "NAME", &settings.asker.policy,
-     "what the field 'policy' (of ratings: 'judge') says (default: the model)"},
+     "what the field 'policy' ('judge', 'embedder') says (default: the model)"},
     {OPTION_TEXT, 'u', "url", "URL", &settings.url, "of the endpoint (default " DEFAULT_URL ")",
      .flags = OPTION_SILENT},
     {OPTION_TEXT, 0, "key-variable", "NAME", &settings.key_variable,

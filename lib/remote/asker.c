@@ -157,6 +157,7 @@ static void set_embeddings(struct asker *asker, struct job *job) {
     record_begin_group(&job->record, GROUP_EMBEDDING);
     for (size_t i = 0; i < QUESTIONS_EACH && job->questions[i] != NULL; i++)
         set_embedding(asker, job, job->targets[i], &job->questions[i]->answer);
+    record_set_text(&job->record, "embedder", text_of(asker->settings.policy));
 }
 
 /* Fails where the answer, though whole, is not what the record needs. */

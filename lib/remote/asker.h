@@ -15,7 +15,7 @@ enum ask_mode {
     ASK_COMPLETION, /* the completion group */
     ASK_FIELDS,     /* the fields of --into */
     ASK_RATING,     /* `judge` and `rating_logprobs` */
-    ASK_EMBEDDING,  /* `embedding`, `reference_embedding` */
+    ASK_EMBEDDING,  /* `embedding`, `reference_embedding`, `embedder` */
 };
 
 struct asker_settings {

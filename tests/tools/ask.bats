@@ -472,7 +472,7 @@ END
     run -1 remote --embed completion p.rec
     [[ "$output" == *"(id '1'): field 'completion': an empty text has no embedding" ]] || [[ "$output" == *"field 'completion'"*"empty text"* ]]
     printf '{"completion":"a","correct":true,"reference_embedding":[1.0]}\n' | records make -q -o p.rec
-    [ "$(remote --embed completion p.rec | records show)" = '{"completion":"a","embedding":[0.125,0.0,0.0,0.0,0.0,0.0,0.0,0.0]}' ]
+    [ "$(remote --embed completion p.rec | records show)" = '{"completion":"a","embedding":[0.125,0.0,0.0,0.0,0.0,0.0,0.0,0.0],"embedder":"model"}' ]
 }
 
 @test "critiques are graded by the embeddings that ask fetched" {
