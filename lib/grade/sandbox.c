@@ -221,7 +221,7 @@ static const char *missing_feature(void) {
     return "user, mount, network, process and IPC namespaces and seccomp are needed; in a "
            "container "
            "they are allowed by its settings (docker run --security-opt seccomp=unconfined "
-           "--security-opt apparmor=unconfined --security-opt systempaths=unconfined)";
+           "--security-opt apparmor=unconfined)";
 }
 
 /* The first line of what was said on standard error. */
