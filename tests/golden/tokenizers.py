@@ -6,7 +6,8 @@
 Each folder has tokenizer.json (or tokenizer.model, by sentencepiece, with its tokenizer_config.json
 where one is needed) and cases.json: texts, their ids with special tokens, the ids without and with
 special-token text left literal, the decoded text, and the text without special tokens. Needs the
-packages tokenizers and sentencepiece; the tests need neither.
+packages tokenizers and sentencepiece; the tests need neither. Training does not repeat to the byte,
+so that a new run replaces whole folders.
 """
 import io
 import json
@@ -246,11 +247,22 @@ def sentencepieces():
     }
 
 
+def precompiled():
+    """XLM-RoBERTa's and T5's shape: SentencePiece's character map, collapsed spaces."""
+    from sentencepiece import sentencepiece_model_pb2
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString(sentencepiece_model("unigram", rules=RULES, vocab_size=130))
+    tokenizer = unigram()
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap),
+                                                 normalizers.Replace(Regex(" {2,}"), " ")])
+    return tokenizer
+
+
 def json_tokenizers():
     return {"wordpiece": wordpiece(), "unigram": unigram(), "unigram-bytes": unigram(True), "llama": llama(),
             "metaspace-first": metaspace("first", False), "metaspace-always": metaspace("always", True),
             "metaspace-never": metaspace("never", True), "deepseek": deepseek(), "llama3": llama3(), "qwen2": qwen2(),
-            "roberta": roberta(), "clip": clip(), "added": added()}
+            "roberta": roberta(), "clip": clip(), "added": added(), "precompiled": precompiled()}
 
 
 def write(path, value):

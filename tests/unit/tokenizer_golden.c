@@ -114,10 +114,11 @@ static void wordpiece_of_bert_type(void **state) {
     check_folder("wordpiece");
 }
 
-static void unigram_with_and_without_bytes(void **state) {
+static void unigram_with_bytes_and_with_a_character_map(void **state) {
     (void)state;
     check_folder("unigram");
     check_folder("unigram-bytes");
+    check_folder("precompiled");
 }
 
 static void byte_fallback_bpe_of_llama_type(void **state) {
@@ -193,7 +194,7 @@ static void every_pre_tokenizer_cuts_as_the_reference_cuts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wordpiece_of_bert_type),
-        cmocka_unit_test(unigram_with_and_without_bytes),
+        cmocka_unit_test(unigram_with_bytes_and_with_a_character_map),
         cmocka_unit_test(byte_fallback_bpe_of_llama_type),
         cmocka_unit_test(metaspace_in_its_schemes),
         cmocka_unit_test(byte_level_bpe_with_the_splits_of_deepseek_llama_3_and_qwen_2),

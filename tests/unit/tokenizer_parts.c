@@ -2,6 +2,7 @@
  * The parts of tokenizers: split expressions by hand against PCRE2, where words may be cut, long
  * words, hostile expressions, the interface's promises.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -359,6 +360,40 @@ static void special_tokens_are_told_apart(void **state) {
     tokenizer_close(tokenizer);
 }
 
+static void *encode_often(void *opaque) {
+    const struct tokenizer *tokenizer = opaque;
+    struct encoder *encoder = encoder_open(tokenizer);
+    struct token_list first = {0}, list = {0};
+    struct error error = {0};
+    struct text text = text_of("The policy's 12 words, 中文 and\n\n   more.");
+    bool fine = tokenizer_encode(tokenizer, text, ENCODE_PLAIN, &first, &error);
+    for (int i = 0; fine && i < 500; i++) {
+        list.count = 0;
+        fine = (i % 2 ? encoder_encode(encoder, text, ENCODE_PLAIN, &list, &error)
+                      : tokenizer_encode(tokenizer, text, ENCODE_PLAIN, &list, &error)) &&
+               list.count == first.count &&
+               memcmp(list.ids, first.ids, list.count * sizeof *list.ids) == 0;
+    }
+    encoder_close(encoder);
+    token_list_free(&first);
+    token_list_free(&list);
+    return fine ? NULL : opaque;
+}
+
+static void threads_share_a_tokenizer_of_expressions(void **state) {
+    (void)state;
+    struct tokenizer *tokenizer = open_golden("deepseek");
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, encode_often, tokenizer), 0);
+    for (int i = 0; i < 4; i++) {
+        void *trouble;
+        pthread_join(threads[i], &trouble);
+        assert_null(trouble);
+    }
+    tokenizer_close(tokenizer);
+}
+
 static void feed(struct token_stream *stream, struct tokenizer *tokenizer, const char *token,
                  const char *gives) {
     struct buffer out = {0};
@@ -534,6 +569,7 @@ int main(void) {
         cmocka_unit_test(cutting_where_no_token_reaches_across_changes_no_ids),
         cmocka_unit_test(words_of_a_megabyte_are_encoded_in_time),
         cmocka_unit_test(special_tokens_are_told_apart),
+        cmocka_unit_test(threads_share_a_tokenizer_of_expressions),
         cmocka_unit_test(a_stream_gives_characters_as_soon_as_they_are_whole),
         cmocka_unit_test(a_stream_keeps_runs_of_byte_tokens_together),
         cmocka_unit_test(a_directory_s_configuration_decides_about_bos_and_json_goes_first),
