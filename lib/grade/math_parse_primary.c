@@ -195,24 +195,30 @@ static int parse_number(struct math_parser *parser) {
     return math_named(parser->tree, MATH_NUMBER, digits);
 }
 
+/* Whether a function's arguments follow: "(", or "{(" as computer algebra writes it. */
+static bool arguments_follow(const struct math_parser *parser, struct text name) {
+    const struct math_token *token = parser->token;
+
+    token += token->kind == '{';
+    return token->kind == '(' && !parser->token->spaced && name.size == 1 &&
+           strchr("fgh", *name.bytes) != NULL;
+}
+
 /* f, g and h before a bracket are functions, not factors. */
 static int parse_symbol(struct math_parser *parser) {
     struct text name = parser->token++->text;
+    bool braces = parser->token->kind == '{';
     int apply, inner;
 
-    if (parser->token->kind != '(' || parser->token->spaced || name.size != 1 ||
-        strchr("fgh", *name.bytes) == NULL)
+    if (!arguments_follow(parser, name))
         return math_named(parser->tree, MATH_SYMBOL, name);
-    parser->token++;
+    parser->token += 1 + braces;
     inner = parse_brackets(parser, '(');
+    if (braces && !math_takes(parser, '}'))
+        return -1;
     apply = math_unary(parser->tree, MATH_FUNCTION, MATH_APPLY, inner);
-    if (apply >= 0) {
-        int symbol = math_named(parser->tree, MATH_SYMBOL, name);
-        if (symbol < 0)
-            return -1;
+    if (apply >= 0)
         parser->tree->nodes[apply].text = name;
-        parser->tree->nodes[apply].hash = parser->tree->nodes[symbol].hash;
-    }
     return apply;
 }
 

@@ -533,6 +533,28 @@ def edit_function(a):
     return a.replace("\\cos", "\\tan").replace("\\sin", "\\cot") if re.search("sin|cos", a) else None
 
 
+def sympy_forms(answer):
+    """What sympy writes for its own reading of an expression; a reading that is wrong shows as a disagreement."""
+    import sympy
+    from math_verify import LatexExtractionConfig, parse
+
+    root = 1 + sympy.sqrt(2)
+    forms = {
+        "expand": sympy.expand,
+        "factor": sympy.factor,
+        "simplify": sympy.simplify,
+        "radsimp": sympy.radsimp,
+        "together": lambda e: sympy.together(e + sympy.Rational(1, 3)) - sympy.Rational(1, 3),
+        "horner": lambda e: sympy.horner(e) if e.free_symbols else e,
+        "times_one": lambda e: sympy.Mul(e, root, evaluate=False) / root,
+    }
+    try:
+        value = parse("\\boxed{" + answer + "}", extraction_config=[LatexExtractionConfig()])[0].doit()
+        return [("sympy_" + name, sympy.latex(form(value))) for name, form in forms.items()]
+    except Exception:  # whatever sympy trips over gives no pair
+        return []
+
+
 def make_pairs(path):
     random.seed(5)
     answers = sorted({last_box(json.loads(line)["solution"]) for line in open(path)})
@@ -560,6 +582,10 @@ def make_pairs(path):
                 alike = [c for c in random.sample(answers, 200) if re.sub(r"\d+", "0", c) == re.sub(r"\d+", "0", a)]
                 b = random.choice(alike or [b])
             add(kind, None, a, b)
+    for a in answers:
+        if is_expression(a) and not is_int(a):
+            for kind, b in sympy_forms(a):
+                add(kind, None, a, b)
     return pairs
 
 

@@ -103,7 +103,7 @@ static void expressions_are_equal_as_functions(void **state) {
                  {"\\frac{1}{y} + y", "\\frac{1+y^2}{y}"},
                  {"36x\\sqrt{35x}", "36\\sqrt{35}x^{3/2}"}, {"\\sin 3x", "3\\sin x-4\\sin^3 x"},
                  {"\\cot x", "\\frac{\\cos x}{\\sin x}"}, {"2\\ln x", "\\ln(x^2)"},
-                 {"|x|", "\\sqrt{x^2}"}, {"3-2f(x)", "-2f(x)+3"},
+                 {"|x|", "\\sqrt{x^2}"}, {"3-2f(x)", "-2f(x)+3"}, {"f(x)", "f{\\left(x \\right)}"},
                  {"3qr + 6q - 15r -30", "3(q-5)(r+2)"}, {"x_1+x_2", "x_{2}+x_{1}"},
                  {"(a+b)^{100}", "(b+a)^{100}"}, {"2^{n+1}", "2 \\cdot 2^n"});
     ASSERT_DIFFERENT({"x", "\\sqrt{x^2}"}, {"x+1", "x-1"}, {"x^2", "y^2"}, {"x_1", "x_2"},
