@@ -172,6 +172,9 @@ static void say(struct code_grade *grade, enum code_verdict verdict, const char 
     va_start(arguments, format);
     vsnprintf(grade->found, sizeof grade->found, format, arguments);
     va_end(arguments);
+    for (char *c = grade->found; *c != '\0'; c++) /* the compiler quotes what it was given */
+        if (*c < ' ' || *c > '~')
+            *c = '?';
 }
 
 static uint64_t file_size(int file) {

@@ -90,7 +90,7 @@ static bool place_descriptors(const struct server *server) {
  * it closes on execution unless descriptor 3 takes its place.
  */
 static _Noreturn void become(const struct server *server, int trouble) {
-    static const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8",
+    static const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
                                               "TMPDIR=/tmp", NULL};
     sigset_t none;
     const char *step = "setpgid";
