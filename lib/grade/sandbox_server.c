@@ -372,10 +372,20 @@ static void check_place(struct server *server) {
     }
 }
 
+/*
+ * From inside of its namespace no signal reaches process 1 but those that it handles: so none is
+ * handled, not even by what a library or a sanitizer put there.
+ */
+static void handle_no_signal(void) {
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+}
+
 static bool prepare(struct server *server) {
     struct error error = {0};
     enum filter_kind kind = server->kind == SANDBOX_PROGRAM ? FILTER_PROGRAM : FILTER_COMPILER;
 
+    handle_no_signal();
     check_place(server);
     if (server->outcome.failure[0] == '\0' && !syscall_filter_build(kind, &server->filter, &error))
         snprintf(server->outcome.failure, sizeof server->outcome.failure, "%.200s", error.text);

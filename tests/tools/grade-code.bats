@@ -1,4 +1,5 @@
-# grade-code: verdicts, exactly; and nothing that runs in there gets out.
+# grade-code: verdicts, exactly; and nothing that runs in there gets out. THOROUGH=yes makes every variant of
+# every problem and takes every published harness: ten minutes instead of one.
 load helpers
 bats_require_minimum_version 1.5.0
 
@@ -31,7 +32,9 @@ verdicts() { # STREAM: each verdict and how often
 
 @test "each way to fail has its verdict" {
     needs_sandbox
-    head -n 3 "$ROOT/data/code-small.jsonl" >some.jsonl
+    local n=3
+    [ -z "${THOROUGH:-}" ] || n=42
+    head -n $n "$ROOT/data/code-small.jsonl" >some.jsonl
     expect() { # VERDICT LINE
         sed 's/"reference": "\(.*int main() {\\n\)/"completion": "#include <bits\/stdc++.h>\\n\1    '"${2//\//\\/}"'\\n/' some.jsonl
     }
@@ -48,8 +51,8 @@ verdicts() { # STREAM: each verdict and how often
     } | records make -q -o all.rec
     grade-code -q all.rec -o g.rec
     records show g.rec | field verdict | uniq -c | sed 's/^ *//' >got
-    printf '3 %s\n' wrong-output time-limit runtime-error file-write memory-limit output-limit compile-error |
-        sed 's/^3 runtime/9 runtime/' >right
+    printf "$n %s\n" wrong-output time-limit runtime-error file-write memory-limit output-limit compile-error |
+        sed "s/^$n runtime/$((3 * n)) runtime/" >right
     diff right got
 }
 
@@ -174,7 +177,7 @@ END
     grade-code -q --with-prompt --problems problems.rec right.rec -o g.rec
     [ "$(verdicts g.rec)" = "22 pass" ]
     # a twentieth of the empty ones, unless all are wanted
-    records show problems.rec | if [ -n "${ALL_HARNESSES:-}" ]; then cat; else sed -n '1~20p'; fi |
+    records show problems.rec | if [ -n "${THOROUGH:-}" ]; then cat; else sed -n '1~20p'; fi |
         sed 's/^{/{"completion":"\\n",/' | records make -q -o empty.rec
     grade-code -q --with-prompt empty.rec -o g.rec
     [ "$(verdicts g.rec | grep -c ' pass')" = 0 ]
