@@ -447,7 +447,7 @@ END
 
 @test "embeddings come in batches, each text once, and to the right records" {
     printf '{"completion":"%s","reference":"%s"}\n' abab ccc a ccc abc ccc | records make -q -o p.rec
-    remote --embed completion --embed-reference reference --batch 3 p.rec -o a.rec
+    remote -j 1 --embed completion --embed-reference reference --batch 3 p.rec -o a.rec
     [ "$(records show -F embedding,reference_embedding a.rec | head -n 1)" = \
         '{"embedding":[0.25,0.25,0.0,0.0,0.0,0.0,0.0,0.0],"reference_embedding":[0.0,0.0,0.375,0.0,0.0,0.0,0.0,0.0]}' ]
     [ "$(records show -F embedding a.rec | tail -n 1)" = '{"embedding":[0.125,0.125,0.125,0.0,0.0,0.0,0.0,0.0]}' ]
