@@ -142,8 +142,8 @@ $(BUILD)/server/%: $(BUILD)/obj/tests/server/%.o
 
 PACKAGES_RUN  := gcc g++ make pkg-config libzstd-dev libjansson-dev libxxhash-dev libopenblas-openmp-dev \
                  libpcre2-dev libutf8proc-dev libgmp-dev libmpfr-dev libseccomp-dev libcurl4-openssl-dev \
-                 gnuplot-nox bubblewrap
-PACKAGES_TEST := libcmocka-dev bats mandoc zstd clang parallel
+                 gnuplot-nox bubblewrap parallel rsync
+PACKAGES_TEST := libcmocka-dev bats mandoc zstd clang
 PACKAGES_LINT := clang-tidy clang-format cppcheck
 
 # Installs what is missing of a list: $(call install-packages,LIST,for what). msgpack-c is named apart, for
