@@ -123,7 +123,8 @@ void code_pool_close(struct code_pool *pool) {
     pool->closing = true;
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
-    for (unsigned i = 0; i < pool->worker_count; i++)
+    /* only where there is work to cut short: a sandbox left alone tidies up behind itself */
+    for (unsigned i = 0; i < pool->worker_count && pool->given != pool->taken; i++)
         if (pool->workers[i].grader != NULL)
             code_grader_kill(pool->workers[i].grader);
     for (unsigned i = 0; i < pool->worker_count; i++) {
