@@ -244,7 +244,7 @@ leaves_nothing() {
     needs_sandbox
     hostile | records make -q -o hostile.rec
     touch before
-    leaves_nothing grade-code -q --idle 1 --memory 64 --compile-time 1 hostile.rec -o g.rec
+    leaves_nothing grade-code -q --idle 1 --memory 128 --compile-time 1 hostile.rec -o g.rec
     check_hostile g.rec
     [ -z "$(find /tmp /var/tmp /dev/shm -newer before -user 65533 2>/dev/null)" ]
     records show g.rec | grep '"found"' | field found >found
@@ -262,7 +262,7 @@ leaves_nothing() {
     chmod 755 . tool
     mkdir -m 777 theirs
     leaves_nothing setpriv --reuid 64001 --regid 64001 --clear-groups env HOME="$T/theirs" XDG_CACHE_HOME= ./tool \
-        -q --precompiled /var/cache/lockpick --idle 1 --memory 64 --compile-time 1 hostile.rec -o theirs/g.rec
+        -q --precompiled /var/cache/lockpick --idle 1 --memory 128 --compile-time 1 hostile.rec -o theirs/g.rec
     check_hostile theirs/g.rec
     [ -z "$(find /tmp /var/tmp /dev/shm -user 64001 ! -path "$T/*" 2>/dev/null)" ]
 }
