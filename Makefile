@@ -17,6 +17,9 @@ BUILD := build/$(VARIANT)
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
+endif
 
 # `make V=1` shows whole commands.
 Q := $(if $(V),,@)
@@ -26,7 +29,8 @@ show = $(if $(V),,@printf '  %-5s %s\n' '$1' '$(patsubst build/%,%,$@)')
 
 # msgpack-c changed its pkg-config name with version 5.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-LIBRARIES := libzstd $(MSGPACK) jansson libxxhash libpcre2-8 libutf8proc gmp mpfr libseccomp libcurl openblas
+# VARIANT=gpu is for a bare CUDA machine: the kernel library and its tests, with gcc, make and nvcc alone.
+LIBRARIES := $(if $(filter gpu,$(VARIANT)),,libzstd $(MSGPACK) jansson libxxhash libpcre2-8 libutf8proc gmp mpfr libseccomp libcurl openblas)
 NEEDS_LIBRARIES := $(filter-out $(shell for l in $(LIBRARIES); do \
 	pkg-config --exists $$l 2>/dev/null && echo $$l; done),$(LIBRARIES))
 
@@ -35,15 +39,16 @@ NEEDS_LIBRARIES := $(filter-out $(shell for l in $(LIBRARIES); do \
 CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null | head -n 1))
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wvla -Wno-missing-field-initializers
-PACKAGE_CFLAGS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --cflags $(LIBRARIES)))
+PACKAGE_CFLAGS := $(if $(LIBRARIES),$(if $(NEEDS_LIBRARIES),,$(shell pkg-config --cflags $(LIBRARIES))),-Itests/cuda/bare)
 CPPFLAGS := -D_GNU_SOURCE -Ilib $(PACKAGE_CFLAGS)
 OPTIMIZE.release := -O3
+OPTIMIZE.gpu     := -O2
 OPTIMIZE.debug   := -O0
 OPTIMIZE.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS := -std=gnu11 -g -fPIC -fopenmp -ffp-contract=off -fno-math-errno $(OPTIMIZE.$(VARIANT)) $(WARNINGS)
 LDFLAGS := -fopenmp -Wl,--as-needed $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT)))
-LDLIBS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --libs $(filter-out openblas,$(LIBRARIES)))) -lm -lpthread
-BLAS_LIBS := $(if $(NEEDS_LIBRARIES),,$(shell pkg-config --libs openblas))
+LDLIBS := $(if $(NEEDS_LIBRARIES)$(if $(LIBRARIES),,none),,$(shell pkg-config --libs $(filter-out openblas,$(LIBRARIES)))) -lm -lpthread
+BLAS_LIBS := $(if $(NEEDS_LIBRARIES)$(if $(LIBRARIES),,none),,$(shell pkg-config --libs openblas))
 
 # Files named isa_*.c are compiled once per instruction set into tables of functions; one is chosen at
 # start (LOCKPICK_ISA forces it), so one build runs on every machine of a cluster.
@@ -78,11 +83,25 @@ C_FILES := $(sort $(wildcard bin/*.c lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[c
 ARCHIVE := $(BUILD)/lib/liblockpick.a
 KERNEL := $(BUILD)/lib/liblockpick-kernel.so
 
+# The CUDA device: by nvcc into a library that is loaded when a device is asked for, where nvcc is found; and
+# always for the host under the execution shim (lib/kernel/cuda/shim.h), which the tests load in its place.
+CUDA_SOURCES := $(filter-out %/shim.cu %/shim_blas.cu,$(sort $(wildcard lib/kernel/cuda/*.cu)))
+SHIM_SOURCES := $(sort $(wildcard lib/kernel/cuda/*.cu))
+NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
+CUDA := $(if $(NVCC),$(if $(filter release gpu,$(VARIANT)),$(BUILD)/lib/liblockpick-cuda.so))
+SHIM := $(BUILD)/lib/liblockpick-shim.so
+SHIM_OPTIMIZE := $(if $(filter release,$(VARIANT)),-O2,$(OPTIMIZE.$(VARIANT)))
+CXX_FLAGS := -std=c++20 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Wshadow -Wno-missing-field-initializers
+CUDA_FLAGS := -std=c++20 -O3 -Xcompiler -fPIC,-Wall -gencode arch=compute_80,code=sm_80 \
+              -gencode arch=compute_90,code=sm_90 -gencode arch=compute_90,code=compute_90
+
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help test unit-test tool-test fuzz asan quickstart bench install uninstall format lint clean packages
+.PHONY: all tools help test gpu-test gpu-bench portable unit-test tool-test fuzz asan quickstart bench install uninstall format lint clean packages
 
-all: $(TOOL_FILES) $(if $(filter release,$(VARIANT)),$(TOOL_LINKS)) ## build the tools
+all: tools $(CUDA) ## build the tools, and the CUDA device where nvcc is
+tools: $(TOOL_FILES) $(if $(filter release,$(VARIANT)),$(TOOL_LINKS)) ## build the tools alone
 
 # ---- compiling -----------------------------------------------------------------------------------
 
@@ -117,6 +136,26 @@ $(KERNEL): $(KERNEL_OBJECTS) $(KERNEL_BASE)
 	$(call show,LINK)
 	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-soname,$(@F) -o $@ $^ $(BLAS_LIBS) -lm
 
+$(BUILD)/obj/%.cuda.o: %.cu Makefile
+	@mkdir -p $(@D)
+	$(call show,NVCC)
+	$(Q)$(NVCC) -Ilib $(CUDA_FLAGS) -MD -MF $(@:.o=.d) -c -o $@ $<
+
+$(CUDA): $(CUDA_SOURCES:%.cu=$(BUILD)/obj/%.cuda.o) $(KERNEL)
+	$(call show,LINK)
+	$(Q)$(CXX) -shared -Wl,-soname,$(@F) -Wl,-rpath,'$$ORIGIN' -Wl,-rpath,$(CUDA_HOME)/lib64 -o $@ $^ \
+	    -L$(CUDA_HOME)/lib64 -lcublasLt -lcudart_static -lrt -ldl -lpthread
+
+$(BUILD)/obj/%.shim.o: %.cu Makefile
+	@mkdir -p $(@D)
+	$(call show,SHIM)
+	$(Q)$(CXX) -x c++ -DLOCKPICK_SHIM -Ilib $(PACKAGE_CFLAGS) $(CXX_FLAGS) $(SHIM_OPTIMIZE) -MMD -MP -c -o $@ $<
+
+$(SHIM): $(SHIM_SOURCES:%.cu=$(BUILD)/obj/%.shim.o) $(KERNEL)
+	$(call show,LINK)
+	$(Q)$(CXX) -shared $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT))) -Wl,-soname,$(@F) -Wl,-rpath,'$$ORIGIN' \
+	    -o $@ $^ $(BLAS_LIBS)
+
 $(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(ARCHIVE) $(KERNEL)
 	@mkdir -p $(@D)
 	$(call show,LINK)
@@ -134,6 +173,12 @@ $(BUILD)/server/%: $(BUILD)/obj/tests/server/%.o
 	@mkdir -p $(@D)
 	$(call show,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LDLIBS)
+
+# The shim's own tests carry its runtime, not the device.
+$(BUILD)/tests/cuda_shim: $(BUILD)/obj/tests/cuda/shim.shim.o $(BUILD)/obj/lib/kernel/cuda/shim.shim.o
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CXX) $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT))) -o $@ $^ -lcmocka
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
@@ -170,7 +215,7 @@ packages: ## install what building, running and testing need (Debian, Ubuntu)
 
 quickstart: ## the composition experiment, small, on this machine's CPU, in minutes
 	$(call install-packages,$(PACKAGES_RUN),needed to build lockpick and draw its figures)
-	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release all
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release tools
 	@$(MAKE) --no-print-directory -s -j$(CPUS) -f pipelines/composition.mk PRESET=quick OUT=$(OUT) THREADS=1 SHOW=yes
 	@echo 'The figure is in $(OUT)/figure6.svg, the table in $(OUT)/report.txt; make quickstart again does nothing.'
 
@@ -181,7 +226,7 @@ test: ## unit, tool and fuzz tests
 	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release all build-tests build-fuzzers
 	@tests/run build/release
 
-build-tests: $(UNIT_TESTS) $(TEST_SERVERS)
+build-tests: $(UNIT_TESTS) $(TEST_SERVERS) $(SHIM) $(BUILD)/tests/cuda_shim
 build-fuzzers: $(FUZZERS)
 .PHONY: build-tests build-fuzzers
 
@@ -189,6 +234,59 @@ asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call install-packages,$(PACKAGES_RUN) $(PACKAGES_TEST),needed to build and test lockpick)
 	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=asan all build-tests
 	@tests/run build/asan
+
+# ---- CUDA ----------------------------------------------------------------------------------------
+
+# The operation tests on the CUDA device itself. GPU_RUN= goes in front of each program, for example
+# GPU_RUN='compute-sanitizer --tool memcheck --error-exitcode 1'.
+GPU_RUN ?=
+GPU_TESTS := $(addprefix build/gpu/gpu-tests/kernel_,attention layers matmul norms tokens training)
+
+ifeq ($(VARIANT),gpu)
+$(BUILD)/gpu-tests/%: $(BUILD)/obj/tests/unit/%.o $(KERNEL) $(CUDA)
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(KERNEL) -lm
+
+$(BUILD)/gpu-tests/bench: $(BUILD)/obj/tests/cuda/bench.o $(KERNEL) $(CUDA)
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(KERNEL) -lm
+endif
+
+gpu-test: ## the operation tests on this machine's GPU; needs only gcc, make and nvcc
+	@[ -n "$(NVCC)" ] || { echo "gpu-test: no nvcc; put CUDA's bin folder on the PATH, or set NVCC=" >&2; exit 1; }
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=gpu $(GPU_TESTS)
+	@for t in $(GPU_TESTS); do LOCKPICK_TEST_DEVICE=cuda $(GPU_RUN) $$t || exit 1; done
+
+gpu-bench: ## measure this machine's GPU: each operation's time against the machine's own ceilings
+	@[ -n "$(NVCC)" ] || { echo "gpu-bench: no nvcc; put CUDA's bin folder on the PATH, or set NVCC=" >&2; exit 1; }
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=gpu build/gpu/gpu-tests/bench
+	@$(GPU_RUN) build/gpu/gpu-tests/bench
+
+# train, sample and embed with the small libraries inside, to be carried to a machine that has no packages: beside
+# them the kernel library with OpenBLAS inside, and the CUDA library where it was built.
+PORTABLE := build/portable
+PORTABLE_TOOLS := $(addprefix $(PORTABLE)/bin/,$(filter train sample embed,$(TOOLS)))
+STATIC_LIBS := -Wl,-Bstatic $(shell pkg-config --static --libs-only-l libzstd $(MSGPACK) jansson libxxhash libpcre2-8 libutf8proc 2>/dev/null | sed 's/-lpthread//g') \
+    -Wl,-Bdynamic
+STATIC_BLAS := $(shell pkg-config --variable=libdir openblas 2>/dev/null)/libopenblas.a
+
+$(PORTABLE)/lib/liblockpick-kernel.so: $(KERNEL_OBJECTS) $(KERNEL_BASE)
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) -shared -s $(LDFLAGS) -Wl,-soname,$(@F) -Wl,--exclude-libs,ALL -o $@ $^ $(STATIC_BLAS) -lm
+
+$(PORTABLE)/bin/%: $(BUILD)/obj/bin/%.o $(ARCHIVE) $(PORTABLE)/lib/liblockpick-kernel.so
+	@mkdir -p $(@D)
+	$(call show,LINK)
+	$(Q)$(CC) -s $(LDFLAGS) -static-libgcc -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(ARCHIVE) $(PORTABLE)/lib/liblockpick-kernel.so \
+	    $(STATIC_LIBS) -lm -lpthread
+
+portable: ## train, sample, embed for a machine without packages, in build/portable
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release $(PORTABLE_TOOLS) $(CUDA)
+	@for l in $(CUDA); do cp $$l $(PORTABLE)/lib/ && strip $(PORTABLE)/lib/$${l##*/}; done
+	@du -cm $(PORTABLE)/bin/* $(PORTABLE)/lib/* | awk '{ n = $$1 } END { print "build/portable: " n " MB"; exit n >= 64 }'
 
 # libFuzzer targets carry sources of the libraries compiled with coverage, under both sanitizers.
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(WARNINGS)
@@ -231,7 +329,7 @@ lint: ## include rule, clang-format, clang-tidy, cppcheck, manual pages
 	@tests/lint $(CPUS)
 
 format: ## lay out all C files by .clang-format
-	clang-format -i $(C_FILES)
+	clang-format -i $(C_FILES) $(wildcard lib/kernel/cuda/*.cu tests/cuda/*.[chu]* tests/cuda/bare/*.h)
 
 # ---- installing ----------------------------------------------------------------------------------
 
@@ -243,7 +341,7 @@ install: all ## the command `lockpick`, its tools, manual pages, pipelines and d
 	install -d $(DESTDIR)$(PREFIX)/bin $(LIBEXEC)/bin $(LIBEXEC)/lib $(SHARE)/pipelines $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
 	install -m 755 bin/lockpick $(DESTDIR)$(PREFIX)/bin/lockpick
 	install -m 755 $(TOOL_FILES) $(LIBEXEC)/bin
-	install -m 755 $(KERNEL) $(LIBEXEC)/lib
+	install -m 755 $(KERNEL) $(CUDA) $(LIBEXEC)/lib
 	install -m 644 $(wildcard pipelines/*.mk) $(SHARE)/pipelines
 	install -m 755 pipelines/settle $(SHARE)/pipelines
 	cp -r data $(SHARE)/

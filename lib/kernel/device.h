@@ -28,6 +28,14 @@ void device_fail(struct device *device, const char *format, ...)
 /* Opens the CPU device: lib/kernel/cpu/device.c. */
 struct device *cpu_device_open(int threads, struct error *error);
 
+/* Opens "cuda" or "cuda:N" from the library that has it: lib/kernel/load.c. */
+struct device *cuda_device_open(const char *name, int threads, struct error *error);
+/* Whether a driver's files say that asking is worth loading CUDA's libraries for. */
+bool cuda_device_likely(void);
+/* What that library exports as lockpick_cuda_open: lib/kernel/cuda/device.cu. */
+typedef struct device *cuda_open(const char *name, int index, int threads, size_t operations_size,
+                                 struct error *error);
+
 /*
  * One implementation. Every member is the function of the same name in kernel.h, called with
  * operands already checked and never with an empty output; the first group manages memory.

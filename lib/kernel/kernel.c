@@ -58,11 +58,17 @@ struct tensor tensor_rows(struct tensor tensor, int64_t first, int64_t count) {
 }
 
 struct device *device_open(const char *name, int threads, struct error *error) {
-    if (strcmp(name, "cpu") == 0 || strcmp(name, "auto") == 0)
+    bool any = strcmp(name, "auto") == 0;
+    if (any && cuda_device_likely()) {
+        struct error none_here = {0};
+        struct device *device = cuda_device_open("cuda", threads, &none_here);
+        if (device != NULL)
+            return device;
+    }
+    if (any || strcmp(name, "cpu") == 0)
         return cpu_device_open(threads, error);
     if (strncmp(name, "cuda", 4) == 0 && (name[4] == 0 || name[4] == ':'))
-        error_set(error, "device %s: this build has no CUDA device; use --device cpu", name);
-    else
-        error_set(error, "device %s: there is no such device; use cpu, cuda, cuda:N or auto", name);
+        return cuda_device_open(name, threads, error);
+    error_set(error, "device %s: there is no such device; use cpu, cuda, cuda:N or auto", name);
     return NULL;
 }

@@ -11,14 +11,78 @@ static void unknown_devices_are_refused_with_the_known_ones(void **state) {
     (void)state;
     expect_no_device("gpu", 1,
                      "device gpu: there is no such device; use cpu, cuda, cuda:N or auto");
-    expect_no_device("cuda:1", 1, "device cuda:1: this build has no CUDA device; use --device cpu");
+    expect_no_device("cuda:x", 1, "device cuda:x: there is no such device; use cuda or cuda:N");
     expect_no_device("cpu", -1, "device cpu: -1 threads; use 1 to 1024, or 0 for all cores");
+}
+
+static void a_cuda_library_that_is_not_there_is_named(void **state) {
+    (void)state;
+    struct error error = {0};
+    setenv("LOCKPICK_CUDA_LIBRARY", "/nowhere/cuda.so", 1);
+    assert_null(device_open("cuda:1", 1, &error));
+    assert_memory_equal(error.text, "device cuda:1: no CUDA library (/nowhere/cuda.so: ", 50);
+    assert_non_null(strstr(error.text, "; build with nvcc, or use --device cpu"));
+    struct device *device = device_open("auto", 1, &error);
+    assert_string_equal(device_name(device), "cpu");
+    device_close(device);
+    unsetenv("LOCKPICK_CUDA_LIBRARY");
+}
+
+static void the_shim_is_a_device_with_memory_that_ends(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct arena arena;
+    if (!shim_here())
+        skip();
+    assert_null(device_open("cuda:1", 1, &error));
+    assert_string_equal(error.text, "device cuda:1: 1 CUDA devices here (no error); use --device "
+                                    "cpu or another number");
+    struct device *device = device_open("cuda", 1, &error);
+    assert_non_null(device);
+    assert_string_equal(device_name(device), "cuda");
+    assert_memory_equal(device_description(device), "cuda execution shim on the host, ", 33);
+    assert_false(arena_open(&arena, device, device_memory(device) << 1, &error));
+    assert_non_null(strstr(error.text, "(out of memory); use a smaller batch or model"));
+    assert_true(arena_open(&arena, device, 1 << 20, &error));
+    arena_close(&arena);
+    device_close(device);
+    unsetenv("LOCKPICK_CUDA_LIBRARY");
+}
+
+/* Copies larger than the pinned buffers, in whole rows and in parts of one. */
+static void check_copies(struct fixture *f) {
+    static const struct {
+        int64_t rows, columns;
+    } sizes[] = {{3, 5}, {1, 5000000}, {2, 4500000}, {700, 9001}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        clear(f);
+        int64_t count = sizes[i].rows * sizes[i].columns;
+        float *from = calloc((size_t)count, sizeof *from);
+        assert_non_null(from);
+        for (int64_t j = 0; j < count; j++)
+            from[j] = (float)(j % 16777213);
+        struct tensor to = blank(f, DTYPE_F32, sizes[i].rows, sizes[i].columns);
+        device_upload(f->device, to, from);
+        float *back = fetch(f, to);
+        expect_success(f);
+        assert_memory_equal(back, from, (size_t)count * sizeof *from);
+        expect_untouched_around("the copy", to);
+        free(from);
+        free(back);
+    }
+}
+
+static void copies_of_any_size_arrive_whole(void **state) {
+    (void)state;
+    on_every_device(check_copies);
 }
 
 static void auto_is_the_cpu_and_says_what_it_runs_on(void **state) {
     (void)state;
     struct error error;
+    setenv("LOCKPICK_CUDA_LIBRARY", "/nowhere/cuda.so", 1); /* this machine may have a GPU */
     struct device *device = device_open("auto", 2, &error);
+    unsetenv("LOCKPICK_CUDA_LIBRARY");
     assert_non_null(device);
     assert_string_equal(device_name(device), "cpu");
     assert_int_equal(device_threads(device), 2);
@@ -148,6 +212,9 @@ static void dtypes_have_sizes_and_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_devices_are_refused_with_the_known_ones),
+        cmocka_unit_test(a_cuda_library_that_is_not_there_is_named),
+        cmocka_unit_test(the_shim_is_a_device_with_memory_that_ends),
+        cmocka_unit_test(copies_of_any_size_arrive_whole),
         cmocka_unit_test(auto_is_the_cpu_and_says_what_it_runs_on),
         cmocka_unit_test(the_instruction_set_can_be_forced_and_a_wrong_one_is_named),
         cmocka_unit_test(the_first_failure_sticks_until_it_is_reported),

@@ -1,7 +1,11 @@
 /*
  * What the tests of lib/kernel share: every instruction set of this machine with one, two and three
- * threads; poisoned memory; tensors as views with gaps whose surroundings must stay untouched; and
- * comparison with a float64 result relative to its norm.
+ * threads, and the CUDA device, under the execution shim where the build has it; poisoned memory;
+ * tensors as views with gaps whose surroundings must stay untouched; and comparison with a float64
+ * result relative to its norm. Nothing here assumes that the host can read a device's memory.
+ *
+ * LOCKPICK_TEST_DEVICE=cuda tests that device alone, as it is: `make gpu-test` on a machine that
+ * has one.
  */
 #ifndef TESTS_KERNEL_FIXTURE_H
 #define TESTS_KERNEL_FIXTURE_H
@@ -13,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,18 +36,32 @@ struct fixture {
 
 enum { ARENA_BYTES = 64 << 20, GAP = 5 };
 
-FIXTURE void fixture_open(struct fixture *fixture, const char *isa, int threads) {
+/* Whose memory the functions below that have no fixture read. */
+static struct fixture *fixture_now;
+
+FIXTURE void fixture_begin(struct fixture *fixture, const char *device, const char *isa,
+                           int threads) {
     struct error error = {0};
     *fixture = (struct fixture){.threads = threads, .isa = isa, .random = 88172645463325252u};
     setenv("LOCKPICK_POISON", "1", 1);
-    if (isa != NULL)
-        setenv("LOCKPICK_ISA", isa, 1);
-    fixture->device = device_open("cpu", threads, &error);
-    unsetenv("LOCKPICK_ISA");
+    fixture->device = device_open(device, threads, &error);
     if (fixture->device == NULL)
         fail_msg("%s", error.text);
     if (!arena_open(&fixture->arena, fixture->device, ARENA_BYTES, &error))
         fail_msg("%s", error.text);
+    fixture_now = fixture;
+}
+
+FIXTURE const char *only_device(void) {
+    const char *only = getenv("LOCKPICK_TEST_DEVICE");
+    return only != NULL && *only != 0 ? only : NULL;
+}
+
+FIXTURE void fixture_open(struct fixture *fixture, const char *isa, int threads) {
+    if (isa != NULL)
+        setenv("LOCKPICK_ISA", isa, 1);
+    fixture_begin(fixture, "cpu", isa, threads);
+    unsetenv("LOCKPICK_ISA");
 }
 
 FIXTURE void fixture_close(struct fixture *fixture) {
@@ -60,9 +79,34 @@ FIXTURE bool isa_here(const char *isa) {
     return device != NULL;
 }
 
-/* Runs `check` for each of them and one, two, three threads. */
+/* Makes the execution shim the CUDA library; false where this build has none. */
+FIXTURE bool shim_here(void) {
+    char path[4096];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 64);
+    path[size > 0 ? size : 0] = 0;
+    char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return false;
+    strcpy(slash, "/../lib/liblockpick-shim.so");
+    if (access(path, R_OK) == 0)
+        setenv("LOCKPICK_CUDA_LIBRARY", path, 0);
+    return access(path, R_OK) == 0;
+}
+
+FIXTURE void on_device(const char *device, const char *isa, void (*check)(struct fixture *)) {
+    struct fixture fixture;
+    fixture_begin(&fixture, device, isa, 2);
+    check(&fixture);
+    fixture_close(&fixture);
+}
+
+/* Runs `check` for each of them and one, two, three threads, and for the CUDA device. */
 FIXTURE void on_every_device(void (*check)(struct fixture *fixture)) {
     static const char *const isas[] = {"baseline", "avx2", "avx512"};
+    if (only_device() != NULL) {
+        on_device(only_device(), only_device(), check);
+        return;
+    }
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
         for (int threads = 1; threads <= 3 && isa_here(isas[i]); threads++) {
             struct fixture fixture;
@@ -70,6 +114,14 @@ FIXTURE void on_every_device(void (*check)(struct fixture *fixture)) {
             check(&fixture);
             fixture_close(&fixture);
         }
+    if (shim_here())
+        on_device("cuda", "shim", check);
+}
+
+/* What a result may be away that went through weights of that type. */
+FIXTURE double rounding(const struct fixture *fixture, enum dtype weight, double otherwise) {
+    bool rounds = strcmp(device_name(fixture->device), "cpu") != 0;
+    return rounds && weight == DTYPE_BF16 ? 6e-3 : otherwise;
 }
 
 FIXTURE void expect_success(struct fixture *fixture) {
@@ -129,30 +181,41 @@ FIXTURE float from_bf16(uint16_t half) {
 
 /* ---- tensors ---- */
 
-/* A poisoned [rows, columns] with GAP columns of its parent on either side. */
+/*
+ * Columns of the parent on either side of a view: GAP, or on the CUDA device 8 where that lets
+ * kernels move four columns at a time.
+ */
+FIXTURE int64_t gap_beside(const struct fixture *fixture, int64_t columns) {
+    bool packs = columns % 4 == 0 && strcmp(device_name(fixture->device), "cpu") != 0;
+    return packs ? 8 : GAP;
+}
+
+/* A poisoned [rows, columns] with a gap on either side. */
 FIXTURE struct tensor blank(struct fixture *fixture, enum dtype type, int64_t rows,
                             int64_t columns) {
-    struct tensor parent = arena_tensor(&fixture->arena, type, rows, columns + 2 * GAP);
+    int64_t gap = gap_beside(fixture, columns);
+    struct tensor parent = arena_tensor(&fixture->arena, type, rows, columns + 2 * gap);
     assert_non_null(parent.data);
-    return tensor_columns(parent, GAP, columns);
+    return tensor_columns(parent, gap, columns);
 }
 
 /* The same with values; they are rounded to the dtype, here too, so that both sides start alike. */
 FIXTURE struct tensor place(struct fixture *fixture, enum dtype type, int64_t rows, int64_t columns,
                             double *values) {
     struct tensor tensor = blank(fixture, type, rows, columns);
-    for (int64_t t = 0; t < rows; t++)
-        for (int64_t c = 0; c < columns; c++) {
-            float x = (float)values[t * columns + c];
-            if (type == DTYPE_BF16) {
-                uint16_t half = to_bf16(x);
-                ((uint16_t *)tensor.data)[t * tensor.stride + c] = half;
-                x = from_bf16(half);
-            } else {
-                ((float *)tensor.data)[t * tensor.stride + c] = x;
-            }
-            values[t * columns + c] = (double)x;
-        }
+    int64_t count = rows * columns;
+    float *wide = calloc((size_t)count + 1, sizeof *wide);
+    uint16_t *half = calloc((size_t)count + 1, sizeof *half);
+    assert_non_null(wide);
+    assert_non_null(half);
+    for (int64_t i = 0; i < count; i++) {
+        wide[i] = (float)values[i];
+        half[i] = to_bf16(wide[i]);
+        values[i] = (double)(type == DTYPE_BF16 ? from_bf16(half[i]) : wide[i]);
+    }
+    device_upload(fixture->device, tensor, type == DTYPE_BF16 ? (const void *)half : wide);
+    free(wide);
+    free(half);
     return tensor;
 }
 
@@ -172,42 +235,51 @@ FIXTURE struct tensor room(struct fixture *fixture, int64_t rows, int64_t column
 
 static const struct tensor none = {0};
 
+/* The rows of a tensor packed on the host, to be freed. */
+FIXTURE void *fetch(struct fixture *fixture, struct tensor tensor) {
+    void *copy = calloc((size_t)(tensor.rows * tensor.columns) + 1, dtype_size(tensor.type));
+    assert_non_null(copy);
+    device_download(fixture->device, copy, tensor);
+    return copy;
+}
+
 /* Every value near the wanted one: the distance at most `tolerance` of the norm, none missing; and
  * the poison around a view still there. */
 FIXTURE void expect_near(struct fixture *fixture, const char *name, struct tensor tensor,
                          const double *want, double tolerance) {
     double distance = 0, norm = 0;
-    for (int64_t t = 0; t < tensor.rows; t++)
-        for (int64_t c = 0; c < tensor.columns; c++) {
-            double x = (double)((const float *)tensor.data)[t * tensor.stride + c];
-            double y = want[t * tensor.columns + c];
-            distance += (x - y) * (x - y);
-            norm += y * y;
-        }
+    float *got = fetch(fixture, tensor);
+    for (int64_t i = 0; i < tensor.rows * tensor.columns; i++) {
+        distance += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        norm += want[i] * want[i];
+    }
+    free(got);
     if (!(sqrt(distance) <= tolerance * sqrt(norm) + 1e-30))
         fail_msg("%s, %d threads: %s is %g of its norm %g away", fixture->isa, fixture->threads,
                  name, sqrt(distance / norm), sqrt(norm));
 }
 
 FIXTURE void expect_untouched_around(const char *name, struct tensor view) {
+    int64_t gap = gap_beside(fixture_now, view.columns);
+    struct tensor whole = tensor_columns(view, -gap, view.columns + 2 * gap);
+    float *got = fetch(fixture_now, whole);
     for (int64_t t = 0; t < view.rows; t++)
-        for (int64_t c = 0; c < GAP; c++) {
-            const float *row = (const float *)view.data + t * view.stride;
-            if (row[c - GAP] == row[c - GAP] || row[view.columns + c] == row[view.columns + c])
-                fail_msg("%s: written outside row %lld", name, (long long)t);
+        for (int64_t c = 0; c < gap; c++) {
+            const float *row = got + t * whole.columns;
+            if (row[c] == row[c] || row[view.columns + gap + c] == row[view.columns + gap + c])
+                fail_msg("%s, %s: written outside row %lld", fixture_now->isa, name, (long long)t);
         }
+    free(got);
 }
 
 /* A result that must come out the same, bit for bit, when it is made again. */
 FIXTURE uint64_t bits_of(struct tensor tensor) {
     uint64_t hash = 14695981039346656037u;
-    size_t size = (size_t)tensor.columns * dtype_size(tensor.type);
-    for (int64_t t = 0; t < tensor.rows; t++) {
-        const uint8_t *row =
-            (const uint8_t *)tensor.data + (size_t)(t * tensor.stride) * dtype_size(tensor.type);
-        for (size_t i = 0; i < size; i++)
-            hash = (hash ^ row[i]) * 1099511628211u;
-    }
+    size_t size = (size_t)(tensor.rows * tensor.columns) * dtype_size(tensor.type);
+    uint8_t *bytes = fetch(fixture_now, tensor);
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 1099511628211u;
+    free(bytes);
     return hash;
 }
 

@@ -1,0 +1,418 @@
+/*
+ * The CUDA device itself: opening and closing, memory, copies through pinned buffers, and what went
+ * wrong. Compiled for the host under the shim as well, where the device is the host.
+ */
+#include "kernel/cuda/device.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+/* ---- errors ---- */
+
+bool cuda_ok(struct device *device, cudaError_t status, const char *operation,
+             struct tensor about) {
+    if (status == cudaSuccess)
+        return true;
+    if (about.data == nullptr)
+        device_fail(device, "%s: %s: %s", operation, device->name, cudaGetErrorString(status));
+    else
+        device_fail(device, "%s of %s [%lld,%lld]: %s: %s", operation, dtype_name(about.type),
+                    (long long)about.rows, (long long)about.columns, device->name,
+                    cudaGetErrorString(status));
+    return false;
+}
+
+bool cuda_launched(struct device *device, const char *operation, struct tensor about) {
+    return cuda_ok(device, cudaGetLastError(), operation, about);
+}
+
+static void fail_by_fault(struct device *device, const struct fault *fault) {
+    const int64_t *n = fault->numbers;
+    switch (fault->taken) {
+    case FAULT_ID:
+        device_fail(device, "%s: %s has %d at place %lld; it must lie in 0 ... %lld",
+                    fault->operation, fault->name, (int)n[0], (long long)n[1], (long long)n[2] - 1);
+        break;
+    case FAULT_OFFSETS:
+        device_fail(device,
+                    "%s: offsets must rise from 0 to the %lld rows, each sequence having at most "
+                    "%lld",
+                    fault->operation, (long long)n[0], (long long)n[1]);
+        break;
+    case FAULT_LENGTH:
+        device_fail(device,
+                    "%s: sequence %lld has %lld rows and length %lld; it must have at least one "
+                    "row, and a length from its rows to %lld",
+                    fault->operation, (long long)n[0], (long long)n[1], (long long)n[2],
+                    (long long)n[3]);
+        break;
+    default:
+        device_fail(device,
+                    "%s: row %lld of the logits holds a NaN, an infinity or nothing finite; the "
+                    "model's weights are damaged or diverged",
+                    fault->operation, (long long)n[0]);
+    }
+}
+
+/* A fault of the device was enqueued before whatever the host failed with: it goes first. */
+static void cuda_finish(struct device *device) {
+    struct cuda_device *cuda = cuda_of(device);
+    struct fault fault = {};
+    cudaError_t status =
+        cudaMemcpyAsync(&fault, cuda->fault, sizeof fault, cudaMemcpyDeviceToHost, cuda->stream);
+    if (status == cudaSuccess)
+        status = cudaStreamSynchronize(cuda->stream);
+    if (!cuda_ok(device, status, "device_finish: an operation before it", {}) ||
+        fault.taken == FAULT_NONE)
+        return;
+    device->failed = false;
+    fail_by_fault(device, &fault);
+    cuda_ok(device, cudaMemsetAsync(cuda->fault, 0, sizeof fault, cuda->stream), "device_finish",
+            {});
+}
+
+/* ---- memory ---- */
+
+static size_t cuda_memory(const struct device *) {
+    size_t available = 0, total = 0;
+    if (cudaMemGetInfo(&available, &total) != cudaSuccess)
+        return 0;
+    /* Scratch grows beside arenas. */
+    size_t kept = total / 32;
+    return available > kept ? available - kept : 0;
+}
+
+static void *cuda_allocate(struct device *device, size_t size, struct error *error) {
+    void *memory = nullptr;
+    cudaError_t status = cudaErrorMemoryAllocation;
+    if (size <= (size_t)INT64_MAX)
+        status = cudaMalloc(&memory, size > 0 ? size : 64);
+    if (status == cudaSuccess)
+        return memory;
+    cudaGetLastError(); /* out of memory is no lasting state */
+    error_set(error,
+              "no memory for an arena of %zu bytes on %s, of which %zu are free (%s); use a "
+              "smaller batch or model",
+              size, device->name, cuda_memory(device), cudaGetErrorString(status));
+    return nullptr;
+}
+
+static void cuda_release(struct device *device, void *memory, size_t) {
+    cudaStreamSynchronize(cuda_of(device)->stream);
+    cudaFree(memory);
+}
+
+static void cuda_fresh(struct device *device, void *memory, size_t size) {
+    if (cuda_of(device)->poison)
+        cuda_ok(device, cudaMemsetAsync(memory, 0xff, size, cuda_of(device)->stream),
+                "arena_tensor", {});
+}
+
+void *cuda_scratch(struct device *device, enum scratch_use use, size_t size) {
+    struct cuda_device *cuda = cuda_of(device);
+    if (cuda->scratch[use] != nullptr && size <= cuda->scratch_size[use])
+        return cuda->scratch[use];
+    cudaFree(cuda->scratch[use]); /* waits for whoever uses it */
+    cuda->scratch[use] = nullptr;
+    cuda->scratch_size[use] = 0;
+    if (cudaMalloc(&cuda->scratch[use], size > 0 ? size : 64) == cudaSuccess) {
+        cuda->scratch_size[use] = size;
+        return cuda->scratch[use];
+    }
+    cudaGetLastError();
+    cuda->scratch[use] = nullptr;
+    device_fail(device,
+                "no memory for %zu bytes of scratch on %s, of which %zu are free; use a smaller "
+                "batch, or leave more memory outside arenas",
+                size, device->name, cuda_memory(device));
+    return nullptr;
+}
+
+int cuda_width(struct tensor a, struct tensor b, struct tensor c, struct tensor d) {
+    const struct tensor *all[] = {&a, &b, &c, &d};
+    for (const struct tensor *t : all)
+        if (t->data != nullptr && ((uintptr_t)t->data % 16 != 0 || t->columns % 4 != 0 ||
+                                   (t->rows > 1 && t->stride % 4 != 0)))
+            return 1;
+    return 4;
+}
+
+/* ---- host and device ---- */
+
+static size_t row_bytes(struct tensor tensor) {
+    return (size_t)tensor.columns * dtype_size(tensor.type);
+}
+
+static size_t pitch_of(struct tensor tensor) {
+    return (size_t)tensor.stride * dtype_size(tensor.type);
+}
+
+/* A tensor without gaps as one long row. */
+static struct tensor flat(struct tensor tensor) {
+    if (tensor.stride == tensor.columns) {
+        tensor.columns *= tensor.rows;
+        tensor.stride = tensor.columns;
+        tensor.rows = 1;
+    }
+    return tensor;
+}
+
+/* The pieces that a tensor goes through a buffer in: some whole rows, or a part of one row. */
+struct piece {
+    uint8_t *device;
+    size_t host; /* offset */
+    size_t width, rows;
+};
+
+struct pieces {
+    struct tensor tensor; /* flat */
+    size_t rows_each, width_each, across, count;
+};
+
+static struct pieces pieces_of(struct tensor tensor) {
+    struct pieces p = {};
+    p.tensor = flat(tensor);
+    size_t width = row_bytes(p.tensor), rows = (size_t)p.tensor.rows;
+    p.rows_each = width < STAGING ? STAGING / width : 1;
+    p.width_each = width < STAGING ? width : STAGING;
+    p.across = (width + p.width_each - 1) / p.width_each;
+    p.count = p.across * ((rows + p.rows_each - 1) / p.rows_each);
+    return p;
+}
+
+static struct piece piece_at(const struct pieces *p, size_t index) {
+    size_t row = index / p->across * p->rows_each, column = index % p->across * p->width_each;
+    size_t width = row_bytes(p->tensor), rows = (size_t)p->tensor.rows - row;
+    struct piece piece = {};
+    piece.device = static_cast<uint8_t *>(p->tensor.data) + row * pitch_of(p->tensor) + column;
+    piece.host = row * width + column;
+    piece.width = width - column < p->width_each ? width - column : p->width_each;
+    piece.rows = rows < p->rows_each ? rows : p->rows_each;
+    return piece;
+}
+
+static void cuda_upload(struct device *device, struct tensor to, const void *from) {
+    struct cuda_device *cuda = cuda_of(device);
+    struct pieces pieces = pieces_of(to);
+    for (size_t i = 0; i < pieces.count; i++) {
+        struct piece piece = piece_at(&pieces, i);
+        int buffer = (int)(i % 2);
+        cudaError_t status = cudaEventSynchronize(cuda->staged[buffer]);
+        memcpy(cuda->staging[buffer], static_cast<const uint8_t *>(from) + piece.host,
+               piece.width * piece.rows);
+        if (status == cudaSuccess)
+            status = cudaMemcpy2DAsync(piece.device, pitch_of(pieces.tensor), cuda->staging[buffer],
+                                       piece.width, piece.width, piece.rows, cudaMemcpyHostToDevice,
+                                       cuda->stream);
+        if (status == cudaSuccess)
+            status = cudaEventRecord(cuda->staged[buffer], cuda->stream);
+        if (!cuda_ok(device, status, "device_upload", to))
+            return;
+    }
+}
+
+/* One piece is copied out of its buffer while the next one comes in. */
+static void cuda_download(struct device *device, void *to, struct tensor from) {
+    struct cuda_device *cuda = cuda_of(device);
+    struct pieces pieces = pieces_of(from);
+    for (size_t i = 0; i <= pieces.count; i++) {
+        cudaError_t status = cudaSuccess;
+        if (i < pieces.count) {
+            struct piece piece = piece_at(&pieces, i);
+            status = cudaMemcpy2DAsync(cuda->staging[i % 2], piece.width, piece.device,
+                                       pitch_of(pieces.tensor), piece.width, piece.rows,
+                                       cudaMemcpyDeviceToHost, cuda->stream);
+            if (status == cudaSuccess)
+                status = cudaEventRecord(cuda->staged[i % 2], cuda->stream);
+        }
+        if (i > 0) {
+            struct piece piece = piece_at(&pieces, i - 1);
+            if (status == cudaSuccess)
+                status = cudaEventSynchronize(cuda->staged[(i - 1) % 2]);
+            if (status == cudaSuccess)
+                memcpy(static_cast<uint8_t *>(to) + piece.host, cuda->staging[(i - 1) % 2],
+                       piece.width * piece.rows);
+        }
+        if (!cuda_ok(device, status, "device_download", from))
+            return;
+    }
+}
+
+static void cuda_zero(struct device *device, struct tensor tensor) {
+    struct tensor t = flat(tensor);
+    cuda_ok(device,
+            cudaMemset2DAsync(t.data, t.rows == 1 ? row_bytes(t) : pitch_of(t), 0, row_bytes(t),
+                              (size_t)t.rows, cuda_of(device)->stream),
+            "device_zero", tensor);
+}
+
+static void cuda_copy(struct device *device, struct tensor to, struct tensor from) {
+    size_t width = row_bytes(to);
+    cuda_ok(device,
+            cudaMemcpy2DAsync(to.data, to.rows == 1 ? width : pitch_of(to), from.data,
+                              from.rows == 1 ? width : pitch_of(from), width, (size_t)to.rows,
+                              cudaMemcpyDeviceToDevice, cuda_of(device)->stream),
+            "device_copy", to);
+}
+
+/* ---- opening and closing ---- */
+
+static void cuda_close(struct device *device) {
+    struct cuda_device *cuda = cuda_of(device);
+    cudaStreamSynchronize(cuda->stream);
+    cuda_products_close(cuda);
+    for (int use = 0; use < SCRATCH_USES; use++)
+        cudaFree(cuda->scratch[use]);
+    cudaFree(cuda->workspace);
+    cudaFree(cuda->fault);
+    for (int i = 0; i < 2; i++) {
+        cudaFreeHost(cuda->staging[i]);
+        if (cuda->staged[i] != nullptr)
+            cudaEventDestroy(cuda->staged[i]);
+    }
+    if (cuda->blas != nullptr)
+        cublasLtDestroy(cuda->blas);
+    if (cuda->stream != nullptr)
+        cudaStreamDestroy(cuda->stream);
+    free(cuda);
+}
+
+static struct device_operations operations_table() {
+    struct device_operations t = {};
+    t.close = cuda_close;
+    t.finish = cuda_finish;
+    t.memory = cuda_memory;
+    t.allocate = cuda_allocate;
+    t.release = cuda_release;
+    t.fresh = cuda_fresh;
+    t.upload = cuda_upload;
+    t.download = cuda_download;
+    t.zero = cuda_zero;
+    t.copy = cuda_copy;
+    t.matmul_forward = cuda_matmul_forward;
+    t.matmul_backward_input = cuda_matmul_backward_input;
+    t.matmul_backward_weight = cuda_matmul_backward_weight;
+    t.bias_backward = cuda_bias_backward;
+    t.embedding_forward = cuda_embedding_forward;
+    t.embedding_backward = cuda_embedding_backward;
+    t.rms_norm_forward = cuda_rms_norm_forward;
+    t.rms_norm_backward = cuda_rms_norm_backward;
+    t.layer_norm_forward = cuda_layer_norm_forward;
+    t.layer_norm_backward = cuda_layer_norm_backward;
+    t.head_norm_forward = cuda_head_norm_forward;
+    t.head_norm_backward = cuda_head_norm_backward;
+    t.rotary = cuda_rotary;
+    t.attention_forward = cuda_attention_forward;
+    t.attention_backward = cuda_attention_backward;
+    t.swiglu_forward = cuda_swiglu_forward;
+    t.swiglu_backward = cuda_swiglu_backward;
+    t.gelu_forward = cuda_gelu_forward;
+    t.gelu_backward = cuda_gelu_backward;
+    t.add_rows = cuda_add_rows;
+    t.mean_rows = cuda_mean_rows;
+    t.normalize_rows = cuda_normalize_rows;
+    t.gather_rows = cuda_gather_rows;
+    t.scatter_rows = cuda_scatter_rows;
+    t.cross_entropy = cuda_cross_entropy;
+    t.sum_of_squares = cuda_sum_of_squares;
+    t.clip_factor = cuda_clip_factor;
+    t.adamw_update = cuda_adamw_update;
+    t.lion_update = cuda_lion_update;
+    t.cache_append = cuda_cache_append;
+    t.attention_cached = cuda_attention_cached;
+    t.choose_tokens = cuda_choose_tokens;
+    return t;
+}
+
+static const struct device_operations cuda_operations = operations_table();
+
+/* Stream, pinned buffers, workspace; the name of what failed, or NULL. */
+static const char *acquire(struct cuda_device *cuda, cudaError_t *status) {
+    *status = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
+    if (*status != cudaSuccess)
+        return "a stream";
+    for (int i = 0; i < 2; i++) {
+        void *memory = nullptr;
+        *status = cudaHostAlloc(&memory, STAGING, cudaHostAllocDefault);
+        cuda->staging[i] = static_cast<uint8_t *>(memory);
+        if (*status != cudaSuccess)
+            return "pinned memory";
+        *status = cudaEventCreateWithFlags(&cuda->staged[i], cudaEventDisableTiming);
+        if (*status != cudaSuccess)
+            return "an event";
+    }
+    void *memory = nullptr;
+    *status = cudaMalloc(&memory, sizeof *cuda->fault);
+    cuda->fault = static_cast<struct fault *>(memory);
+    if (*status == cudaSuccess)
+        *status = cudaMemsetAsync(cuda->fault, 0, sizeof *cuda->fault, cuda->stream);
+    if (*status == cudaSuccess)
+        *status = cudaMalloc(&cuda->workspace, WORKSPACE);
+    return *status == cudaSuccess ? nullptr : "memory";
+}
+
+static bool describe(struct cuda_device *cuda, const char *name, struct error *error) {
+    cudaDeviceProp properties = {};
+    cudaError_t status = cudaSetDevice(cuda->index);
+    if (status == cudaSuccess)
+        status = cudaGetDeviceProperties(&properties, cuda->index);
+    if (status != cudaSuccess)
+        return error_set(error, "device %s: %s", name, cudaGetErrorString(status));
+    if (properties.major < 8)
+        return error_set(error,
+                         "device %s: %s has compute capability %d.%d; it must be 8.0 or more, use "
+                         "--device cpu",
+                         name, properties.name, properties.major, properties.minor);
+    cuda->processors = properties.multiProcessorCount;
+    cuda->shared_limit = properties.sharedMemPerBlockOptin;
+    snprintf(cuda->device.name, sizeof cuda->device.name, "%s", name);
+    snprintf(cuda->device.description, sizeof cuda->device.description,
+             "%s %.100s, compute capability %d.%d, %.1f GiB, cuBLASLt %zu", name, properties.name,
+             properties.major, properties.minor, (double)properties.totalGlobalMem / (1 << 30),
+             cublasLtGetVersion());
+    return true;
+}
+
+/*
+ * What lib/kernel/load.c calls: device `index` under `name`, for a kernel library whose table of
+ * operations has that size. NULL and an error where it cannot be.
+ */
+extern "C" __attribute__((visibility("default"))) struct device *
+lockpick_cuda_open(const char *name, int index, int threads, size_t operations_size,
+                   struct error *error) {
+    int count = 0;
+    cudaError_t status = cudaGetDeviceCount(&count);
+    if (operations_size != sizeof cuda_operations) {
+        error_set(error, "device %s: the CUDA library is of another build; build both again", name);
+        return nullptr;
+    }
+    if (status != cudaSuccess || index < 0 || index >= count) {
+        error_set(error, "device %s: %d CUDA devices here (%s); use --device cpu or another number",
+                  name, status == cudaSuccess ? count : 0, cudaGetErrorString(status));
+        return nullptr;
+    }
+    struct cuda_device *cuda = static_cast<struct cuda_device *>(calloc(1, sizeof *cuda));
+    if (cuda == nullptr) {
+        error_set(error, "device %s: no memory for it", name);
+        return nullptr;
+    }
+    cuda->device.operations = &cuda_operations;
+    cuda->device.threads = threads > 0 ? threads : 1;
+    cuda->index = index;
+    const char *poison = getenv("LOCKPICK_POISON");
+    cuda->poison = poison != nullptr && *poison != 0;
+    const char *lacking = nullptr;
+    bool described = describe(cuda, name, error);
+    if (described)
+        lacking = acquire(cuda, &status);
+    if (described && lacking == nullptr && cublasLtCreate(&cuda->blas) != CUBLAS_STATUS_SUCCESS)
+        lacking = "a cuBLASLt handle";
+    if (described && lacking == nullptr)
+        return &cuda->device;
+    if (lacking != nullptr)
+        error_set(error, "device %s: %s could not be had: %s", name, lacking,
+                  cudaGetErrorString(status));
+    cuda_close(&cuda->device);
+    return nullptr;
+}

@@ -1,0 +1,390 @@
+/*
+ * Matrix products by cuBLASLt. It counts in column-major order, where a row-major [R,C] matrix is
+ * its own transpose [C,R]; so y = x·wᵀ is asked for as yᵀ = w·xᵀ. What algorithm a shape takes is
+ * asked once and kept; algorithms that merge partial sums in an order of chance are ruled out.
+ */
+#include <cstdlib>
+#include <cstring>
+
+#include "kernel/cuda/lanes.h"
+
+/* ---- rounding ---- */
+
+struct round_rows {
+    struct tensor to, from;
+    __device__ void operator()(int64_t row, int64_t column) const {
+        uint16_t *at = static_cast<uint16_t *>(to.data) + row * to.stride + column;
+        *at = narrow_bf16(weight_at(from, row, column)); /* of bf16: itself */
+    }
+};
+
+/* Four at once: 16 bytes in, 8 out. */
+struct round_packs {
+    struct tensor to, from;
+    __device__ void operator()(int64_t row, int64_t column) const {
+        pack<4> x = load<4>(f32_at(from, row, column));
+        uint2 halves;
+        halves.x = narrow_bf16(x.at[0]) | static_cast<unsigned>(narrow_bf16(x.at[1])) << 16;
+        halves.y = narrow_bf16(x.at[2]) | static_cast<unsigned>(narrow_bf16(x.at[3])) << 16;
+        uint16_t *at = static_cast<uint16_t *>(to.data) + row * to.stride + column;
+        *reinterpret_cast<uint2 *>(at) = halves;
+    }
+};
+
+static void enqueue_rounding(struct device *device, struct tensor to, struct tensor from) {
+    if (from.type == DTYPE_F32 && cuda_width(from) == 4)
+        launch_elements<4>(device, from.rows, from.columns, round_packs{to, from});
+    else
+        launch_elements<1>(device, from.rows, from.columns, round_rows{to, from});
+}
+
+struct tensor cuda_rounded(struct device *device, enum scratch_use use, struct tensor from) {
+    int64_t stride = (from.columns + 7) / 8 * 8;
+    struct tensor to = {};
+    to.type = DTYPE_BF16;
+    to.rows = from.rows;
+    to.columns = from.columns;
+    to.stride = stride;
+    to.data = cuda_scratch(device, use, (size_t)from.rows * (size_t)stride * sizeof(uint16_t));
+    if (to.data != nullptr && from.rows > 0 && from.columns > 0)
+        enqueue_rounding(device, to, from);
+    return to;
+}
+
+/* ---- biases ---- */
+
+struct widen_bias {
+    float *to;
+    struct tensor bias;
+    __device__ void operator()(int64_t, int64_t column) const {
+        to[column] = weight_at(bias, 0, column);
+    }
+};
+
+/* The bias as f32 where a product can read it. */
+static const void *aligned_bias(struct device *device, struct tensor bias) {
+    if (bias.type == DTYPE_F32 && (uintptr_t)bias.data % 16 == 0)
+        return bias.data;
+    void *room = cuda_scratch(device, SCRATCH_BIAS, (size_t)bias.columns * sizeof(float));
+    if (room != nullptr)
+        launch_elements<1>(device, 1, bias.columns, widen_bias{static_cast<float *>(room), bias});
+    return room;
+}
+
+/* y = bias + addend (none: 0): a product over nothing. */
+struct empty_product {
+    struct tensor y, bias, addend;
+    __device__ void operator()(int64_t row, int64_t column) const {
+        float sum = bias.data != nullptr ? weight_at(bias, 0, column) : 0;
+        *f32_at(y, row, column) = sum + (addend.data != nullptr ? *f32_at(addend, row, column) : 0);
+    }
+};
+
+/* ---- plans ---- */
+
+/* What tells one product from another: d[m,n] = op(a)·op(b) (+ bias) + beta·c, column-major. */
+struct product_key {
+    int64_t m, n, k;
+    int64_t a_leading, b_leading, c_leading, d_leading;
+    int32_t a_transposed, b_transposed, narrow, biased;
+    uint32_t alignment[4]; /* of a, b, c, d */
+};
+
+struct product_plan {
+    struct product_key key;
+    cublasLtMatmulDesc_t matmul;
+    cublasLtMatrixLayout_t a, b, c, d;
+    cublasLtMatmulAlgo_t algorithm;
+};
+
+struct product_call {
+    const char *operation;
+    struct tensor about; /* for messages */
+    struct product_key key;
+    const void *a, *b, *bias, *c;
+    void *d;
+    float beta;
+};
+
+static void plan_free(struct product_plan *plan) {
+    if (plan == nullptr)
+        return;
+    cublasLtMatrixLayout_t layouts[] = {plan->a, plan->b, plan->c, plan->d};
+    for (cublasLtMatrixLayout_t layout : layouts)
+        if (layout != nullptr)
+            cublasLtMatrixLayoutDestroy(layout);
+    if (plan->matmul != nullptr)
+        cublasLtMatmulDescDestroy(plan->matmul);
+    free(plan);
+}
+
+void cuda_products_close(struct cuda_device *cuda) {
+    for (struct product_plan *&plan : cuda->plans) {
+        plan_free(plan);
+        plan = nullptr;
+    }
+}
+
+/* The largest power of two up to 256 that divides an address. */
+static uint32_t alignment_of(const void *data) {
+    uint32_t alignment = 256;
+    while ((uintptr_t)data % alignment != 0)
+        alignment /= 2;
+    return alignment;
+}
+
+static size_t slot_of(const struct product_key *key) {
+    const uint8_t *bytes = reinterpret_cast<const uint8_t *>(key);
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < sizeof *key; i++)
+        hash = (hash ^ bytes[i]) * 1099511628211u;
+    return (size_t)((hash ^ hash >> 32) % PLANS);
+}
+
+static cublasStatus_t describe_matmul(struct product_plan *plan) {
+    const struct product_key *key = &plan->key;
+    cublasOperation_t a = key->a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t b = key->b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasLtEpilogue_t epilogue = key->biased ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+    cudaDataType_t bias = CUDA_R_32F;
+    struct {
+        cublasLtMatmulDescAttributes_t name;
+        const void *value;
+        size_t size;
+    } attributes[] = {
+        {CUBLASLT_MATMUL_DESC_TRANSA, &a, sizeof a},
+        {CUBLASLT_MATMUL_DESC_TRANSB, &b, sizeof b},
+        {CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue},
+        {CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias, sizeof bias},
+    };
+    cublasStatus_t status = cublasLtMatmulDescCreate(&plan->matmul, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+    for (size_t i = 0; i < (key->biased ? 4 : 3) && status == CUBLAS_STATUS_SUCCESS; i++)
+        status = cublasLtMatmulDescSetAttribute(plan->matmul, attributes[i].name,
+                                                attributes[i].value, attributes[i].size);
+    return status;
+}
+
+static cublasStatus_t describe_layouts(struct product_plan *plan) {
+    const struct product_key *key = &plan->key;
+    cudaDataType_t type = key->narrow ? CUDA_R_16BF : CUDA_R_32F;
+    int64_t m = key->m, n = key->n, k = key->k;
+    struct {
+        cublasLtMatrixLayout_t *layout;
+        cudaDataType_t type;
+        int64_t rows, columns, leading;
+    } all[] = {
+        {&plan->a, type, key->a_transposed ? k : m, key->a_transposed ? m : k, key->a_leading},
+        {&plan->b, type, key->b_transposed ? n : k, key->b_transposed ? k : n, key->b_leading},
+        {&plan->c, CUDA_R_32F, m, n, key->c_leading},
+        {&plan->d, CUDA_R_32F, m, n, key->d_leading},
+    };
+    cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
+    for (size_t i = 0; i < 4 && status == CUBLAS_STATUS_SUCCESS; i++)
+        status = cublasLtMatrixLayoutCreate(all[i].layout, all[i].type, (uint64_t)all[i].rows,
+                                            (uint64_t)all[i].columns, all[i].leading);
+    return status;
+}
+
+static cublasStatus_t choose_algorithm(struct cuda_device *cuda, struct product_plan *plan) {
+    cublasLtMatmulPreference_t preference;
+    cublasStatus_t status = cublasLtMatmulPreferenceCreate(&preference);
+    if (status != CUBLAS_STATUS_SUCCESS)
+        return status;
+    uint64_t workspace = WORKSPACE;
+    uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    const uint32_t *alignment = plan->key.alignment;
+    struct {
+        cublasLtMatmulPreferenceAttributes_t name;
+        const void *value;
+        size_t size;
+    } attributes[] = {
+        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace},
+        {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof reductions},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &alignment[0], sizeof *alignment},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &alignment[1], sizeof *alignment},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &alignment[2], sizeof *alignment},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &alignment[3], sizeof *alignment},
+    };
+    for (size_t i = 0; i < 6 && status == CUBLAS_STATUS_SUCCESS; i++)
+        status = cublasLtMatmulPreferenceSetAttribute(preference, attributes[i].name,
+                                                      attributes[i].value, attributes[i].size);
+    cublasLtMatmulHeuristicResult_t result = {};
+    int found = 0;
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = cublasLtMatmulAlgoGetHeuristic(cuda->blas, plan->matmul, plan->a, plan->b, plan->c,
+                                                plan->d, preference, 1, &result, &found);
+    cublasLtMatmulPreferenceDestroy(preference);
+    if (status == CUBLAS_STATUS_SUCCESS && found == 0)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    plan->algorithm = result.algo;
+    return status;
+}
+
+/* The plan of that key; one of another shape may give up its place for it. */
+static struct product_plan *plan_of(struct cuda_device *cuda, const struct product_key *key,
+                                    cublasStatus_t *status) {
+    struct product_plan **slot = &cuda->plans[slot_of(key)];
+    *status = CUBLAS_STATUS_SUCCESS;
+    if (*slot != nullptr && memcmp(&(*slot)->key, key, sizeof *key) == 0)
+        return *slot;
+    plan_free(*slot);
+    *slot = nullptr;
+    struct product_plan *plan = static_cast<struct product_plan *>(calloc(1, sizeof *plan));
+    if (plan == nullptr)
+        return nullptr;
+    plan->key = *key;
+    *status = describe_matmul(plan);
+    if (*status == CUBLAS_STATUS_SUCCESS)
+        *status = describe_layouts(plan);
+    if (*status == CUBLAS_STATUS_SUCCESS)
+        *status = choose_algorithm(cuda, plan);
+    if (*status == CUBLAS_STATUS_SUCCESS)
+        return *slot = plan;
+    plan_free(plan);
+    return nullptr;
+}
+
+static void enqueue_product(struct device *device, struct product_call *call) {
+    struct cuda_device *cuda = cuda_of(device);
+    struct product_key *key = &call->key;
+    const void *operands[] = {call->a, call->b, call->c, call->d};
+    for (int i = 0; i < 4; i++)
+        key->alignment[i] = alignment_of(operands[i]);
+    cublasStatus_t status;
+    struct product_plan *plan = plan_of(cuda, key, &status);
+    if (plan != nullptr && key->biased)
+        status = cublasLtMatmulDescSetAttribute(plan->matmul, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                &call->bias, sizeof call->bias);
+    float one = 1;
+    if (plan != nullptr && status == CUBLAS_STATUS_SUCCESS)
+        status = cublasLtMatmul(cuda->blas, plan->matmul, &one, call->a, plan->a, call->b, plan->b,
+                                &call->beta, call->c, plan->c, call->d, plan->d, &plan->algorithm,
+                                cuda->workspace, WORKSPACE, cuda->stream);
+    if (plan == nullptr || status != CUBLAS_STATUS_SUCCESS)
+        device_fail(device, "%s of %s [%lld,%lld] over %lld: %s: cuBLASLt: %s", call->operation,
+                    key->narrow ? "bf16" : "f32", (long long)key->n, (long long)key->m,
+                    (long long)key->k, device->name,
+                    plan == nullptr && status == CUBLAS_STATUS_SUCCESS
+                        ? "no memory"
+                        : cublasLtGetStatusString(status));
+}
+
+/* ---- the three products ---- */
+
+/*
+ * An operand as the product wants it: rounded into scratch where it is f32 and shall be bf16, and
+ * copied there where bf16 does not lie as tensor cores read it, rows at multiples of 16 bytes.
+ */
+static bool operand(struct device *device, enum scratch_use use, struct tensor *tensor,
+                    bool narrow) {
+    bool lies = (uintptr_t)tensor->data % 16 == 0 && tensor->stride % 8 == 0;
+    if (narrow && (tensor->type == DTYPE_F32 || !lies))
+        *tensor = cuda_rounded(device, use, *tensor);
+    return tensor->data != nullptr;
+}
+
+/* The distance between rows, which cuBLASLt wants to hold a row even of a single one. */
+static int64_t leading(struct tensor tensor) {
+    return tensor.stride > tensor.columns ? tensor.stride : tensor.columns;
+}
+
+void cuda_product_forward(struct device *device, const char *operation, struct tensor y,
+                          struct tensor x, struct tensor w, struct tensor bias,
+                          struct tensor addend, bool narrow) {
+    if (x.columns == 0) {
+        launch_elements<1>(device, y.rows, y.columns, empty_product{y, bias, addend});
+        return;
+    }
+    if (!operand(device, SCRATCH_LEFT, &x, narrow) || !operand(device, SCRATCH_RIGHT, &w, narrow))
+        return;
+    struct product_call call = {};
+    if (bias.data != nullptr && (call.bias = aligned_bias(device, bias)) == nullptr)
+        return;
+    bool adds = addend.data != nullptr;
+    call.operation = operation;
+    call.key.m = y.columns;
+    call.key.n = y.rows;
+    call.key.k = x.columns;
+    call.key.a_leading = leading(w);
+    call.key.b_leading = leading(x);
+    call.key.c_leading = leading(adds ? addend : y);
+    call.key.d_leading = leading(y);
+    call.key.a_transposed = true;
+    call.key.narrow = narrow;
+    call.key.biased = bias.data != nullptr;
+    call.a = w.data;
+    call.b = x.data;
+    call.c = adds ? addend.data : y.data;
+    call.d = y.data;
+    call.beta = adds ? 1.0f : 0.0f;
+    enqueue_product(device, &call);
+}
+
+void cuda_product_input(struct device *device, const char *operation, struct tensor dx,
+                        struct tensor dy, struct tensor w, bool accumulate, bool narrow) {
+    if (dy.columns == 0) {
+        if (!accumulate)
+            launch_elements<1>(device, dx.rows, dx.columns, empty_product{dx, {}, {}});
+        return;
+    }
+    if (!operand(device, SCRATCH_LEFT, &dy, narrow) || !operand(device, SCRATCH_RIGHT, &w, narrow))
+        return;
+    struct product_call call = {};
+    call.operation = operation;
+    call.key.m = dx.columns;
+    call.key.n = dx.rows;
+    call.key.k = dy.columns;
+    call.key.a_leading = leading(w);
+    call.key.b_leading = leading(dy);
+    call.key.c_leading = call.key.d_leading = leading(dx);
+    call.key.narrow = narrow;
+    call.a = w.data;
+    call.b = dy.data;
+    call.c = call.d = dx.data;
+    call.beta = accumulate ? 1.0f : 0.0f;
+    enqueue_product(device, &call);
+}
+
+void cuda_product_weight(struct device *device, const char *operation, struct tensor dw,
+                         struct tensor dy, struct tensor x, bool narrow) {
+    if (dy.rows == 0)
+        return;
+    if (!operand(device, SCRATCH_LEFT, &dy, narrow) || !operand(device, SCRATCH_RIGHT, &x, narrow))
+        return;
+    struct product_call call = {};
+    call.operation = operation;
+    call.key.m = dw.columns;
+    call.key.n = dw.rows;
+    call.key.k = dy.rows;
+    call.key.a_leading = leading(x);
+    call.key.b_leading = leading(dy);
+    call.key.c_leading = call.key.d_leading = leading(dw);
+    call.key.b_transposed = true;
+    call.key.narrow = narrow;
+    call.a = x.data;
+    call.b = dy.data;
+    call.c = call.d = dw.data;
+    call.beta = 1;
+    enqueue_product(device, &call);
+}
+
+void cuda_matmul_forward(struct device *device, struct tensor y, struct tensor x, struct tensor w,
+                         struct tensor bias, struct tensor addend) {
+    cuda_of(device)->narrow = w.type == DTYPE_BF16;
+    cuda_product_forward(device, "matmul_forward", y, x, w, bias, addend, cuda_of(device)->narrow);
+    cuda_launched(device, "matmul_forward", y);
+}
+
+void cuda_matmul_backward_input(struct device *device, struct tensor dx, struct tensor dy,
+                                struct tensor w, bool accumulate) {
+    cuda_of(device)->narrow = w.type == DTYPE_BF16;
+    cuda_product_input(device, "matmul_backward_input", dx, dy, w, accumulate,
+                       cuda_of(device)->narrow);
+    cuda_launched(device, "matmul_backward_input", dx);
+}
+
+void cuda_matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
+                                 struct tensor x) {
+    cuda_product_weight(device, "matmul_backward_weight", dw, dy, x, cuda_of(device)->narrow);
+    cuda_launched(device, "matmul_backward_weight", dw);
+}

@@ -1,0 +1,168 @@
+/*
+ * The execution shim's cuBLASLt: the few calls of product.cu, answered by OpenBLAS. Matrices are in
+ * column-major order, as there; bf16 operands are widened first.
+ */
+#include "kernel/cuda/shim.h"
+
+#include <cblas.h>
+#include <vector>
+
+struct shim_blas {};
+
+struct shim_matmul {
+    bool transposed[2];
+    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+    const void *bias;
+    cudaDataType_t bias_type;
+};
+
+struct shim_layout {
+    cudaDataType_t type;
+    uint64_t rows, columns;
+    int64_t leading;
+};
+
+struct shim_preference {};
+
+namespace {
+
+float element(const void *data, cudaDataType_t type, size_t at) {
+    if (type == CUDA_R_32F)
+        return static_cast<const float *>(data)[at];
+    return __uint_as_float((unsigned)static_cast<const uint16_t *>(data)[at] << 16);
+}
+
+/* A dense copy in f32, in the same order; `leading` becomes the rows. */
+std::vector<float> widened(const void *data, const shim_layout &layout) {
+    std::vector<float> copy(layout.rows * layout.columns + 1);
+    for (uint64_t j = 0; j < layout.columns; j++)
+        for (uint64_t i = 0; i < layout.rows; i++)
+            copy[j * layout.rows + i] = element(data, layout.type, j * (size_t)layout.leading + i);
+    return copy;
+}
+
+} // namespace
+
+const char *cublasLtGetStatusString(cublasStatus_t status) {
+    return status == CUBLAS_STATUS_SUCCESS ? "success" : "not supported";
+}
+
+size_t cublasLtGetVersion() {
+    return 0;
+}
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
+    *handle = new shim_blas();
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+    delete handle;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *matmul, cublasComputeType_t,
+                                        cudaDataType_t) {
+    *matmul = new shim_matmul();
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t matmul) {
+    delete matmul;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t matmul,
+                                              cublasLtMatmulDescAttributes_t attribute,
+                                              const void *value, size_t) {
+    switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+        matmul->transposed[0] = *static_cast<const cublasOperation_t *>(value) == CUBLAS_OP_T;
+        break;
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+        matmul->transposed[1] = *static_cast<const cublasOperation_t *>(value) == CUBLAS_OP_T;
+        break;
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+        matmul->epilogue = *static_cast<const cublasLtEpilogue_t *>(value);
+        break;
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+        matmul->bias = *static_cast<const void *const *>(value);
+        break;
+    case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
+        matmul->bias_type = *static_cast<const cudaDataType_t *>(value);
+        break;
+    }
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, cudaDataType_t type,
+                                          uint64_t rows, uint64_t columns, int64_t leading) {
+    *layout = new shim_layout{type, rows, columns, leading};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
+    delete layout;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *preference) {
+    *preference = new shim_preference();
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
+    delete preference;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
+                                                    cublasLtMatmulPreferenceAttributes_t,
+                                                    const void *, size_t) {
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulHeuristicResult_t *results,
+                                              int *found) {
+    results[0] = {};
+    *found = 1;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t matmul, const void *alpha,
+                              const void *a, cublasLtMatrixLayout_t a_layout, const void *b,
+                              cublasLtMatrixLayout_t b_layout, const void *beta, const void *c,
+                              cublasLtMatrixLayout_t c_layout, void *d,
+                              cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *, void *,
+                              size_t, cudaStream_t) {
+    uint64_t m = matmul->transposed[0] ? a_layout->columns : a_layout->rows;
+    uint64_t k = matmul->transposed[0] ? a_layout->rows : a_layout->columns;
+    uint64_t n = matmul->transposed[1] ? b_layout->rows : b_layout->columns;
+    uint64_t other = matmul->transposed[1] ? b_layout->columns : b_layout->rows;
+    float share = *static_cast<const float *>(beta);
+    if (d_layout->rows != m || d_layout->columns != n || k != other ||
+        a_layout->type != b_layout->type || d_layout->type != CUDA_R_32F ||
+        (c == d && c_layout->leading != d_layout->leading) ||
+        a_layout->leading < (int64_t)a_layout->rows ||
+        b_layout->leading < (int64_t)b_layout->rows || d_layout->leading < (int64_t)m)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    std::vector<float> left = widened(a, *a_layout), right = widened(b, *b_layout);
+    float *to = static_cast<float *>(d);
+    for (uint64_t j = 0; share != 0 && c != d && j < n; j++)
+        memcpy(to + j * (uint64_t)d_layout->leading,
+               static_cast<const float *>(c) + j * (uint64_t)c_layout->leading, m * sizeof *to);
+    cblas_sgemm(CblasColMajor, matmul->transposed[0] ? CblasTrans : CblasNoTrans,
+                matmul->transposed[1] ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k,
+                *static_cast<const float *>(alpha), left.data(), (int)a_layout->rows, right.data(),
+                (int)b_layout->rows, share, to, (int)d_layout->leading);
+    if (matmul->epilogue == CUBLASLT_EPILOGUE_BIAS)
+        for (uint64_t j = 0; j < n; j++)
+            for (uint64_t i = 0; i < m; i++)
+                to[j * (uint64_t)d_layout->leading + i] +=
+                    element(matmul->bias, matmul->bias_type, i);
+    return CUBLAS_STATUS_SUCCESS;
+}
