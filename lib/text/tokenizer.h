@@ -28,9 +28,9 @@ void token_list_add(struct token_list *list, int32_t id);
 void token_list_free(struct token_list *list);
 
 /*
- * Reads `path`/tokenizer.json, or else `path`/tokenizer.model with what tokenizer_config.json beside
- * it says, or the file itself where `path` names one (JSON or not is seen
- * from its first byte).
+ * Reads `path`/tokenizer.json, or else `path`/tokenizer.model with what tokenizer_config.json
+ * beside it says, or the file itself where `path` names one (JSON or not is seen from its first
+ * byte).
  */
 struct tokenizer *tokenizer_open(const char *path, struct error *error);
 /* The same from the bytes of a tokenizer.json. */
