@@ -89,6 +89,9 @@ CUDA_SOURCES := $(filter-out %/shim.cu %/shim_blas.cu,$(sort $(wildcard lib/kern
 SHIM_SOURCES := $(sort $(wildcard lib/kernel/cuda/*.cu))
 NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
+# Where cuBLAS is, if not with the compiler (Python packages put it in site-packages/nvidia/…).
+CUBLAS_HOME ?= $(CUDA_HOME)
+CUBLAS := $(firstword $(wildcard $(foreach d,lib64 lib lib/*,$(CUBLAS_HOME)/$d/libcublasLt.so*)) -lcublasLt)
 CUDA := $(if $(NVCC),$(if $(filter release gpu,$(VARIANT)),$(BUILD)/lib/liblockpick-cuda.so))
 SHIM := $(BUILD)/lib/liblockpick-shim.so
 SHIM_OPTIMIZE := $(if $(filter release,$(VARIANT)),-O2,$(OPTIMIZE.$(VARIANT)))
@@ -139,12 +142,12 @@ $(KERNEL): $(KERNEL_OBJECTS) $(KERNEL_BASE)
 $(BUILD)/obj/%.cuda.o: %.cu Makefile
 	@mkdir -p $(@D)
 	$(call show,NVCC)
-	$(Q)$(NVCC) -Ilib $(CUDA_FLAGS) -MD -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(NVCC) -Ilib $(if $(filter-out $(CUDA_HOME),$(CUBLAS_HOME)),-I$(CUBLAS_HOME)/include) $(CUDA_FLAGS) -MD -MF $(@:.o=.d) -c -o $@ $<
 
 $(CUDA): $(CUDA_SOURCES:%.cu=$(BUILD)/obj/%.cuda.o) $(KERNEL)
 	$(call show,LINK)
-	$(Q)$(CXX) -shared -Wl,-soname,$(@F) -Wl,-rpath,'$$ORIGIN' -Wl,-rpath,$(CUDA_HOME)/lib64 -o $@ $^ \
-	    -L$(CUDA_HOME)/lib64 -lcublasLt -lcudart_static -lrt -ldl -lpthread
+	$(Q)$(CXX) -shared -Wl,-soname,$(@F) -Wl,-rpath,'$$ORIGIN' $(if $(filter /%,$(CUBLAS)),-Wl$(comma)-rpath$(comma)$(dir $(CUBLAS))) \
+	    -o $@ $^ $(CUBLAS) -L$(CUDA_HOME)/lib64 -L$(CUDA_HOME)/lib -lcudart_static -lrt -ldl -lpthread
 
 $(BUILD)/obj/%.shim.o: %.cu Makefile
 	@mkdir -p $(@D)

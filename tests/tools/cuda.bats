@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
-# The CUDA device through the tools, under the execution shim: what it trains and samples is what the CPU does.
+# The CUDA device through the tools, under the execution shim, or as LOCKPICK_CUDA_LIBRARY says on a machine that
+# has one: what it trains and samples is what the CPU does.
 load helpers
 
-SHIM=$BUILD_BIN/../lib/liblockpick-shim.so
+SHIM=${LOCKPICK_CUDA_LIBRARY:-$BUILD_BIN/../lib/liblockpick-shim.so}
 
 make_inputs() {
     gen-composition -q -n 24 --tokenizer tokenizer.json -o p.rec
