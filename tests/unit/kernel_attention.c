@@ -110,8 +110,8 @@ static void check_layout(struct fixture *f, const struct layout *l, enum dtype w
         bits[time] = bits_of(y) ^ bits_of(sum) ^ bits_of(gradient);
     }
     expect_success(f);
-    expect_near(f, "out", y, out, 1e-6 + coarse);
-    expect_near(f, "log_sum", sum, log_sum, 1e-6 + coarse);
+    expect_near(f, "out", y, out, 1e-6 + coarse / 3);
+    expect_near(f, "log_sum", sum, log_sum, 1e-6 + coarse / 3);
     expect_near(f, "dq", gq, dq, 3e-6 + coarse);
     expect_near(f, "dk", gk, dk, 3e-6 + coarse);
     expect_near(f, "dv", gv, dv, 3e-6 + coarse);
@@ -292,7 +292,7 @@ static void check_cached(struct fixture *f, const struct cached_layout *c, enum 
     for (int64_t s = 0; s < c->layout.count; s++) {
         double *want = last_rows(&at.problem, s, c->rows[s]);
         expect_near(f, "a sequence's rows", tensor_rows(at.out, at.offsets[s], c->rows[s]), want,
-                    1e-6 + coarse);
+                    1e-6 + coarse / 3);
         free(want);
     }
     expect_untouched_around("out", at.out);
@@ -351,10 +351,9 @@ static void a_prompt_comes_out_the_same_however_it_is_cut_into_chunks(void **sta
     on_every_device(check_chunks);
 }
 
-static void wrong_offsets_pages_and_lengths_are_named(void **state) {
-    (void)state;
-    struct fixture f;
-    fixture_open(&f, NULL, 1);
+static void check_bad_layouts(struct fixture *fixture) {
+    clear(fixture);
+    struct fixture f = *fixture;
     struct attention_shape shape = {2, 1, 4, 0.5f, true, 0};
     struct tensor q = room(&f, 6, 8), k = room(&f, 6, 4), sum = room(&f, 6, 2);
     struct sequences s = {place_ids(&f, 3, (int32_t[]){0, 4, 5}), 2, 4};
@@ -406,7 +405,11 @@ static void wrong_offsets_pages_and_lengths_are_named(void **state) {
     cache_append(f.device, cache, cache, tensor_rows(k, 0, 1), tensor_rows(k, 1, 1),
                  place_ids(&f, 1, (int32_t[]){8}));
     expect_failure(&f, "cache_append: slots has 8 at place 0; it must lie in 0 ... 7");
-    fixture_close(&f);
+}
+
+static void wrong_offsets_pages_and_lengths_are_named(void **state) {
+    (void)state;
+    on_every_device(check_bad_layouts);
 }
 
 int main(void) {

@@ -190,10 +190,9 @@ static void embedding_and_its_gradient_equal_the_reference(void **state) {
     on_every_device(embeddings);
 }
 
-static void gathered_rows_scatter_back_between_zeros(void **state) {
-    (void)state;
-    struct fixture f;
-    fixture_open(&f, NULL, 1);
+static void check_gathering(struct fixture *fixture) {
+    clear(fixture);
+    struct fixture f = *fixture;
     double *x = random_reals(&f, 5 * 3, 1), back[15] = {0};
     struct tensor xt = place(&f, DTYPE_F32, 5, 3, x), y = blank(&f, DTYPE_F32, 2, 3);
     struct tensor rows = place_ids(&f, 2, (int32_t[]){4, 1}), z = blank(&f, DTYPE_F32, 5, 3);
@@ -206,7 +205,11 @@ static void gathered_rows_scatter_back_between_zeros(void **state) {
     expect_near(&f, "scattered", z, back, 0);
     expect_untouched_around("scattered", z);
     free(x);
-    fixture_close(&f);
+}
+
+static void gathered_rows_scatter_back_between_zeros(void **state) {
+    (void)state;
+    on_every_device(check_gathering);
 }
 
 /* Sequences of 0, 1, 2, … rows and what is left; variant 1 makes rows of length 1 of their means.
@@ -256,10 +259,9 @@ static void means_of_sequences_equal_the_reference(void **state) {
     on_every_device(means);
 }
 
-static void ids_out_of_range_are_named_with_their_place(void **state) {
-    (void)state;
-    struct fixture f;
-    fixture_open(&f, NULL, 1);
+static void check_bad_ids(struct fixture *fixture) {
+    clear(fixture);
+    struct fixture f = *fixture;
     struct tensor w = room(&f, 10, 4), y = room(&f, 3, 4), table = room(&f, 8, 1);
     struct tensor ids = place_ids(&f, 3, (int32_t[]){2, 10, 3});
     struct tensor below = place_ids(&f, 3, (int32_t[]){2, 3, -1});
@@ -289,7 +291,11 @@ static void ids_out_of_range_are_named_with_their_place(void **state) {
                        "at most 4");
     swiglu_forward(f.device, y, room(&f, 3, 4));
     expect_failure(&f, "swiglu_forward: gate_up is [3,4]; it must be [3,8]");
-    fixture_close(&f);
+}
+
+static void ids_out_of_range_are_named_with_their_place(void **state) {
+    (void)state;
+    on_every_device(check_bad_ids);
 }
 
 int main(void) {
