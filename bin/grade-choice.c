@@ -19,7 +19,8 @@ static const struct tool tool = {
     .options = options,
 };
 
-static bool grade(struct record *record, struct buffer *found, struct error *error) {
+static bool grade(void *scratch, struct record *record, struct error *error) {
+    struct buffer *found = scratch;
     struct choice_grade result;
 
     if (!choice_compare(record, &result, error))
@@ -37,18 +38,13 @@ static bool grade(struct record *record, struct buffer *found, struct error *err
 
 static bool grade_stream(const struct invocation *invocation, struct error *error) {
     struct filter *filter = filter_open(invocation, &settings, 0, NULL, error);
-    struct record record = {0};
     struct buffer found = {0};
 
     if (filter == NULL)
         return false;
-    while (filter_next(filter, &record, error))
-        if (!grade(&record, &found, error) ? !filter_reject(filter, &record, error)
-                                           : !filter_write(filter, &record, error))
-            break;
-    record_free(&record);
+    bool fine = filter_each(filter, grade, &found, error);
     buffer_free(&found);
-    return filter_close(filter, error);
+    return fine;
 }
 
 int main(int argc, char **argv) {

@@ -106,9 +106,10 @@ static bool calibrate(struct invocation *invocation, struct error *error) {
 
 /* ---- grading ---- */
 
-static bool grade(struct record *record, struct error *error) {
+static bool grade(void *unused, struct record *record, struct error *error) {
     double similarity = 0;
 
+    (void)unused;
     if (!similarity_of(record, &similarity, error))
         return false;
     record_begin_group(record, GROUP_GRADED);
@@ -120,16 +121,7 @@ static bool grade(struct record *record, struct error *error) {
 
 static bool grade_stream(const struct invocation *invocation, struct error *error) {
     struct filter *filter = filter_open(invocation, &settings, 0, NULL, error);
-    struct record record = {0};
-
-    if (filter == NULL)
-        return false;
-    while (filter_next(filter, &record, error))
-        if (!grade(&record, error) ? !filter_reject(filter, &record, error)
-                                   : !filter_write(filter, &record, error))
-            break;
-    record_free(&record);
-    return filter_close(filter, error);
+    return filter != NULL && filter_each(filter, grade, NULL, error);
 }
 
 int main(int argc, char **argv) {

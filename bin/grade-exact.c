@@ -66,14 +66,21 @@ static bool other_completion(const struct completions *against, const struct rec
            record_text(found, "completion", right, error);
 }
 
-static bool grade(const struct completions *against, struct record *record, struct record *found,
-                  struct error *error) {
+/* What completions are compared with, where not with the record's own reference. */
+struct comparison {
+    const struct completions *against;
+    struct record found; /* scratch */
+};
+
+static bool grade(void *context, struct record *record, struct error *error) {
+    struct comparison *comparison = context;
     struct exact_grade result;
     struct text completion = {0}, right = {0};
 
     if (!record_text(record, "completion", &completion, error) ||
-        !(against != NULL ? other_completion(against, record, found, &right, error)
-                          : right_answer(record, &right, error)))
+        !(comparison->against != NULL
+              ? other_completion(comparison->against, record, &comparison->found, &right, error)
+              : right_answer(record, &right, error)))
         return false;
     exact_compare(completion, right, &result);
     record_begin_group(record, GROUP_GRADED);
@@ -86,19 +93,15 @@ static bool grade(const struct completions *against, struct record *record, stru
 static bool grade_stream(const struct invocation *invocation, const struct completions *against,
                          struct error *error) {
     struct filter *filter = filter_open(invocation, &settings, 0, NULL, error);
-    struct record record = {0}, found = {0};
+    struct comparison comparison = {.against = against};
 
     if (filter == NULL)
         return false;
     if (against != NULL)
         filter_add_source(filter, "against", completions_digest(against));
-    while (filter_next(filter, &record, error))
-        if (!grade(against, &record, &found, error) ? !filter_reject(filter, &record, error)
-                                                    : !filter_write(filter, &record, error))
-            break;
-    record_free(&record);
-    record_free(&found);
-    return filter_close(filter, error);
+    bool fine = filter_each(filter, grade, &comparison, error);
+    record_free(&comparison.found);
+    return fine;
 }
 
 int main(int argc, char **argv) {

@@ -36,10 +36,11 @@ static const struct tool tool = {
     .options = options,
 };
 
-static bool grade(struct record *record, struct error *error) {
+static bool grade(void *unused, struct record *record, struct error *error) {
     const struct value *logprobs = record_find(record, "rating_logprobs");
     struct rating rating;
 
+    (void)unused;
     if (logprobs == NULL)
         return error_set(error, "field 'rating_logprobs' is missing; ask --rating adds it");
     if (!rating_from_logprobs(*logprobs, least_mass, &rating, error))
@@ -55,16 +56,7 @@ static bool grade(struct record *record, struct error *error) {
 
 static bool grade_stream(const struct invocation *invocation, struct error *error) {
     struct filter *filter = filter_open(invocation, &settings, 0, NULL, error);
-    struct record record = {0};
-
-    if (filter == NULL)
-        return false;
-    while (filter_next(filter, &record, error))
-        if (!grade(&record, error) ? !filter_reject(filter, &record, error)
-                                   : !filter_write(filter, &record, error))
-            break;
-    record_free(&record);
-    return filter_close(filter, error);
+    return filter != NULL && filter_each(filter, grade, NULL, error);
 }
 
 int main(int argc, char **argv) {

@@ -52,8 +52,13 @@ static bool read_reference(const struct record *record, struct text *reference,
     return error_set(error, "field 'reference' is blank: nothing to compare with");
 }
 
-static bool grade(struct math_grader *grader, struct record *record, uint64_t *unread,
-                  struct error *error) {
+struct grading {
+    struct math_grader *grader;
+    uint64_t unread; /* references compared as strings */
+};
+
+static bool grade(void *context, struct record *record, struct error *error) {
+    struct grading *grading = context;
     struct text completion = {0}, reference = {0}, answer = {0};
     enum math_verdict verdict = MATH_DIFFERENT;
     bool found, reference_read = true;
@@ -63,8 +68,8 @@ static bool grade(struct math_grader *grader, struct record *record, uint64_t *u
         return false;
     found = math_answer_extract(completion, &answer);
     if (found)
-        verdict = math_equivalent(grader, reference, answer, &reference_read);
-    *unread += !reference_read;
+        verdict = math_equivalent(grading->grader, reference, answer, &reference_read);
+    grading->unread += !reference_read;
     record_begin_group(record, GROUP_GRADED);
     record_set_boolean(record, "correct", verdict >= MATH_EQUAL);
     record_set_real(record, "score", verdict >= MATH_EQUAL ? 1 : 0);
@@ -74,39 +79,29 @@ static bool grade(struct math_grader *grader, struct record *record, uint64_t *u
     return true;
 }
 
-static bool grade_stream(const struct invocation *invocation, struct math_grader *grader,
-                         uint64_t *unread, struct error *error) {
+static bool grade_stream(const struct invocation *invocation, struct grading *grading,
+                         struct error *error) {
     struct filter *filter = filter_open(invocation, &settings, 0, NULL, error);
-    struct record record = {0};
-
-    if (filter == NULL)
-        return false;
-    while (filter_next(filter, &record, error))
-        if (!grade(grader, &record, unread, error) ? !filter_reject(filter, &record, error)
-                                                   : !filter_write(filter, &record, error))
-            break;
-    record_free(&record);
-    return filter_close(filter, error);
+    return filter != NULL && filter_each(filter, grade, grading, error);
 }
 
 int main(int argc, char **argv) {
     struct invocation invocation;
-    struct math_grader *grader;
+    struct grading grading = {0};
     struct error error = {0};
-    uint64_t unread = 0;
     bool fine;
 
     tool_start(&invocation, &tool, argc, argv);
-    grader = math_grader_open((enum math_format)format, (enum math_equivalence)equivalence);
-    fine = grade_stream(&invocation, grader, &unread, &error);
-    math_grader_close(grader);
+    grading.grader = math_grader_open((enum math_format)format, (enum math_equivalence)equivalence);
+    fine = grade_stream(&invocation, &grading, &error);
+    math_grader_close(grading.grader);
     if (!fine)
         tool_fail(&invocation, &error);
-    if (unread > 0)
+    if (grading.unread > 0)
         tool_say(&invocation,
                  "%" PRIu64 " records were compared as strings: their reference is no mathematics "
                  "that can be read",
-                 unread);
+                 grading.unread);
     tool_end(&invocation);
     return 0;
 }

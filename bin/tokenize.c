@@ -216,7 +216,8 @@ static bool convert_all(struct run *run, const struct operands *files, struct er
 
 /* ---- records ---- */
 
-static bool add_ids(struct run *run, struct record *record, struct error *error) {
+static bool add_ids(void *context, struct record *record, struct error *error) {
+    struct run *run = context;
     struct text text = {0};
     if (!record_text(record, field, &text, error) || !encode(run, text, error))
         return false;
@@ -232,15 +233,7 @@ static bool add_ids(struct run *run, struct record *record, struct error *error)
 static bool convert_records(struct run *run, const struct invocation *invocation,
                             struct error *error) {
     struct filter *filter = filter_open(invocation, &settings, 0, NULL, error);
-    struct record record = {0};
-    if (filter == NULL)
-        return false;
-    while (filter_next(filter, &record, error))
-        if (!add_ids(run, &record, error) ? !filter_reject(filter, &record, error)
-                                          : !filter_write(filter, &record, error))
-            break;
-    record_free(&record);
-    return filter_close(filter, error);
+    return filter != NULL && filter_each(filter, add_ids, run, error);
 }
 
 int main(int argc, char **argv) {

@@ -80,10 +80,6 @@ void completer_close(struct completer *completer) {
     free(completer);
 }
 
-struct engine_tally completer_tally(const struct completer *completer) {
-    return engine_tally(completer->engine);
-}
-
 /* ---- writing ---- */
 
 /* Writes what is finished at the head of the line. */

@@ -55,6 +55,4 @@ bool completer_add(struct completer *completer, const struct record *problem, st
 /* Runs and writes what is still waiting. */
 bool completer_flush(struct completer *completer, struct error *error);
 
-struct engine_tally completer_tally(const struct completer *completer);
-
 #endif

@@ -187,3 +187,13 @@ bool filter_close(struct filter *filter, struct error *error) {
     filter_free(filter);
     return fine;
 }
+
+bool filter_each(struct filter *filter, filter_work *work, void *context, struct error *error) {
+    struct record record = {0};
+    while (filter_next(filter, &record, error))
+        if (!work(context, &record, error) ? !filter_reject(filter, &record, error)
+                                           : !filter_write(filter, &record, error))
+            break;
+    record_free(&record);
+    return filter_close(filter, error);
+}

@@ -2,12 +2,14 @@
  * What every filter does besides its own work: read all inputs in turn, write one output, set bad
  * records aside, count, show progress, and note in the end mark what was read.
  *
- *     struct filter *filter = filter_open(&invocation, &settings, &error);
+ *     struct filter *filter = filter_open(&invocation, &settings, 0, NULL, &error);
  *     while (filter_next(filter, &record, &error))
  *         if (!work(&record, &error) ? !filter_reject(filter, &record, &error)
  *                                    : !filter_write(filter, &record, &error))
  *             break;
  *     filter_close(filter, &error) or tool_fail()
+ *
+ * filter_each() is this loop for a filter that works on one record at a time.
  */
 #ifndef LOCKPICK_RECORD_FILTER_H
 #define LOCKPICK_RECORD_FILTER_H
@@ -66,6 +68,10 @@ bool filter_reject(struct filter *filter, const struct record *record, struct er
 void filter_add_source(struct filter *filter, const char *role, const char *digest);
 /* "stream: record N (id 'x')": where the last record came from, for errors found later. */
 void filter_place(const struct filter *filter, const struct record *record, char text[512]);
+/* What a filter does with one record; false with an error where the record is bad. */
+typedef bool filter_work(void *context, struct record *record, struct error *error);
+/* Works on every record in turn, writes it or rejects it, and ends with filter_close(). */
+bool filter_each(struct filter *filter, filter_work *work, void *context, struct error *error);
 struct record_writer *filter_writer(struct filter *filter);
 /*
  * Ends it: false when reading, writing or a stop signal made it fail (`error` says so; an error
