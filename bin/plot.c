@@ -60,7 +60,7 @@ static const struct option_entry options[] = {
      "what an SVG says to those who cannot see it (default: names of axes, panels, lines)"},
     {OPTION_TEXT, 0, "x-label", "TEXT", &figure.x_label, "text along the x axis (default: field)"},
     {OPTION_TEXT, 0, "y-label", "TEXT", &figure.y_label, "text along the y axis (default: field)"},
-    {OPTION_TEXT, 0, "size", "WIDTHxHEIGHT", &size_text,
+    {OPTION_TEXT, 0, "size", "WIDTH[xHEIGHT]", &size_text,
      "size in CSS pixels (default 900 wide); a PNG has twice as many each way"},
     {OPTION_CHOICE, 0, "format", "FORMAT", &format,
      "what to write (default: what the name of the output ends in, else svg)",
@@ -101,20 +101,18 @@ static const char *split(const char *text, char mark, char first[32]) {
 }
 
 static void read_size(const struct invocation *invocation) {
-    char width[32];
-    figure.width = 900;
-    if (size_text == NULL)
-        return;
-    const char *height = split(size_text, 'x', width);
-    int64_t sides[2] = {0, 0};
-    if (height == NULL || !parse_integer(width, &sides[0]) || !parse_integer(height, &sides[1]) ||
-        sides[0] < 200 || sides[0] > 8000 || sides[1] < 150 || sides[1] > 8000)
+    char text[32];
+    const char *rest = size_text ? split(size_text, 'x', text) : NULL;
+    int64_t width = 900, height = 0; /* as high as the panels need */
+    if (size_text &&
+        (!parse_integer(rest ? text : size_text, &width) || width < 200 || width > 8000 ||
+         (rest && (!parse_integer(rest, &height) || height < 150)) || height > 8000))
         tool_misused(invocation,
                      "--size: '%s' is no size; 900x560, say, or anything from 200x150 "
-                     "to 8000x8000 would be right",
+                     "to 8000x8000, or a width alone would be right",
                      size_text);
-    figure.width = (int)sides[0];
-    figure.height = (int)sides[1];
+    figure.width = (int)width;
+    figure.height = (int)height;
 }
 
 static void read_y_range(const struct invocation *invocation) {
@@ -320,6 +318,24 @@ static bool write_picture(const struct buffer *picture, struct error *error) {
     return false;
 }
 
+static bool has_level(size_t kind) {
+    for (size_t i = 0; i < figure.panel_count; i++)
+        for (size_t k = 0; k < figure.panels[i].level_count; k++)
+            if (figure.panels[i].levels[k].kind == kind)
+                return true;
+    return false;
+}
+
+/* A level that was asked for and is nowhere is mostly kept out by a condition on the points. */
+static void say_missing_levels(const struct invocation *invocation) {
+    for (size_t i = 0; i < settings.level_count; i++)
+        if (settings.levels[i].where.count > 0 && !has_level(i))
+            tool_say(invocation,
+                     "no row gives a level '%s'; the conditions of --where hold for it too, but "
+                     "for those on fields that its own name",
+                     settings.levels[i].name);
+}
+
 static bool run(const struct invocation *invocation, struct lines *lines, struct error *error) {
     size_t left_out = 0;
     if (!read_rows(invocation, lines, error) || !lines_figure(lines, &figure, &left_out, error))
@@ -327,6 +343,7 @@ static bool run(const struct invocation *invocation, struct lines *lines, struct
     if (left_out > 0)
         tool_say(invocation, "%zu rows without '%s' or '%s' are left out", left_out, settings.x,
                  settings.y);
+    say_missing_levels(invocation);
     choose_y_range();
     struct buffer picture = {0};
     const bool fine = draw(&picture, error) && write_picture(&picture, error);

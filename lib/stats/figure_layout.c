@@ -14,8 +14,9 @@ enum {
     RIGHT_EDGE = 18, /* half a tick's text may stand beyond the last panel */
     PANEL_GAP = 18,  /* between columns */
     ROW_GAP = 12,
-    LINES_LIMIT = 3,   /* of one text */
-    TURNED_LIMIT = 22, /* characters of a turned name */
+    LINES_LIMIT = 3,         /* of one text */
+    TURNED_LIMIT = 22,       /* characters of a turned name */
+    PANEL_WIDTH_USUAL = 220, /* with what stands beside it */
     PANEL_WIDTH_LEAST = 60,
     PANEL_HEIGHT_LEAST = 50,
 };
@@ -169,7 +170,9 @@ static size_t lines_upright(const struct figure_panel *panel, double width) {
 static size_t choose_columns(const struct figure *figure) {
     const size_t count = figure->panel_count;
     const size_t chosen = count <= 3 ? count : count == 4 ? 2 : count <= 9 ? 3 : 4;
-    const size_t wanted = figure->columns ? figure->columns : chosen;
+    const size_t fitting =
+        figure->width < 2 * PANEL_WIDTH_USUAL ? 1 : (size_t)figure->width / PANEL_WIDTH_USUAL;
+    const size_t wanted = figure->columns ? figure->columns : chosen < fitting ? chosen : fitting;
     return wanted < count ? wanted : count > 0 ? count : 1;
 }
 

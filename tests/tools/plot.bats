@@ -139,6 +139,26 @@ panels() {
     panels --panel-columns 1 --size "${BASH_REMATCH[1]}" -o f.svg tasks.rec
 }
 
+@test "a level that no row gives is told" {
+    tasks >tasks.rec
+    run --separate-stderr plot --panel task --series demos --where method=sft --where k=8 -x k \
+        --ceiling method=none,password=right --floor method=none,password=none,k= -o f.svg tasks.rec
+    [ "$status" = 0 ]
+    [[ "$stderr" == *"no row gives a level 'ceiling'"* ]]
+    [[ "$stderr" != *"level 'floor'"* ]]
+}
+
+@test "a width alone gives a height, and a narrow figure has its panels below each other" {
+    tasks >tasks.rec
+    panels -o wide.svg tasks.rec
+    panels --size 390 -o narrow.svg tasks.rec
+    read -r wide high < <(sed -n 's/^ viewBox="0 0 \([0-9]* [0-9]*\)"/\1/p' wide.svg)
+    read -r narrow higher < <(sed -n 's/^ viewBox="0 0 \([0-9]* [0-9]*\)"/\1/p' narrow.svg)
+    [ "$wide" = 900 ]
+    [ "$narrow" = 390 ]
+    [ "$higher" -gt "$high" ]
+}
+
 @test "an error bar upside down is refused" {
     run --separate-stderr plot -q --error correctness,sem --where method=sft --where subset=all results.rec
     [ "$status" = 1 ]
@@ -195,7 +215,7 @@ panels() {
 }
 
 @test "wrong usage is told with status 2" {
-    for wrong in '--where k' '--ceiling k' '--label x' '--size 10x10' '--size 900' '--y-range 1:0' \
+    for wrong in '--where k' '--ceiling k' '--label x' '--size 10x10' '--size 900x' '--size 100' '--size x300' '--y-range 1:0' \
         '--y-range 1' '--series a,a' '--format pdf' '--log-y --y-range 0:1' '--level x=1' '--level x:y' \
         '--panel a,a' '--panel-columns 0' '--error a,b,c' '--x-categories --log-x' \
         '--level a:x=1 --level b:x=1 --level c:x=1 --level d:x=1 --level e:x=1'; do
