@@ -66,13 +66,11 @@ static const struct {
     const char *field, *relation;
     int decimals;
 } looks[] = {
-    {"correctness", NULL, 3},
-    {"score", NULL, 3},
-    {"sem", NULL, 3},
-    {"floor", NULL, 3},
-    {"ceiling", NULL, 3},
-    {"k", "relation", 1},
-    {"ratio", "ratio_relation", 2},
+    {"correctness", NULL, 3}, {"score", NULL, 3},
+    {"sem", NULL, 3},         {"floor", NULL, 3},
+    {"ceiling", NULL, 3},     {"gap", NULL, 3},
+    {"low", NULL, 3},         {"high", NULL, 3},
+    {"k", "relation", 1},     {"ratio", "ratio_relation", 2},
 };
 enum { LOOK_COUNT = sizeof looks / sizeof looks[0] };
 

@@ -13,6 +13,16 @@ static size_t find(const struct buffer *buffer, size_t from, const char *part) {
     return at ? (size_t)(at - buffer->data) : buffer->size;
 }
 
+/* Appends bytes [from, end of the buffer) without the titles of gnuplot's plots. */
+static void append_without_tips(const struct buffer *svg, size_t from, struct buffer *out) {
+    static const char tip[] = "<title>gnuplot_plot_", tip_end[] = "</title>";
+    while (from < svg->size) {
+        const size_t at = find(svg, from, tip), after = find(svg, at, tip_end);
+        buffer_append(out, svg->data + from, at - from);
+        from = after < svg->size ? after + strlen(tip_end) : svg->size;
+    }
+}
+
 bool svg_finish(struct buffer *svg, const char *title, const char *description,
                 struct error *error) {
     static const char root[] = "<svg", end[] = "</desc>";
@@ -29,7 +39,7 @@ bool svg_finish(struct buffer *svg, const char *title, const char *description,
     markup_escape(text_of(title), &made);
     buffer_append_text(&made, "</title>\n<desc>");
     markup_escape(text_of(description), &made);
-    buffer_append(&made, svg->data + ended, svg->size - ended);
+    append_without_tips(svg, ended, &made);
     buffer_free(svg);
     *svg = made;
     return true;

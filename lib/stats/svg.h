@@ -5,8 +5,9 @@
 #include "base/memory.h"
 
 /*
- * Puts title and description into a picture that gnuplot drew, in place of gnuplot's own, and lets
- * it shrink with the window. Fails where it is no such picture.
+ * Puts title and description into a picture that gnuplot drew, in place of gnuplot's own, takes
+ * out the titles of its parts, which would be shown as tips, and lets it shrink with the window.
+ * Fails where it is no such picture.
  */
 bool svg_finish(struct buffer *svg, const char *title, const char *description,
                 struct error *error);

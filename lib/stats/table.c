@@ -1,8 +1,10 @@
-/* Tables as text, TSV and Markdown: see table.h. */
+/* Tables as text, TSV, Markdown and HTML: see table.h. */
 #include "stats/table.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "stats/markup.h"
 
 static void append_cell(struct table *table, struct text content) {
     if (table->count == table->capacity) {
@@ -132,14 +134,40 @@ static void write_row(const struct table *table, size_t row, enum table_format f
     buffer_append_text(out, closing[format]);
 }
 
+static void write_html_row(const struct table *table, size_t row, struct buffer *out) {
+    const char *element = row == 0 ? "th" : "td";
+    buffer_append_text(out, "<tr>");
+    for (size_t c = 0; c < table->columns; c++) {
+        const size_t at = row * table->columns + c;
+        buffer_format(out, "<%s%s%s>", element, row == 0 ? " scope=\"col\"" : "",
+                      table->sides[c] == TABLE_RIGHT ? " class=\"right\"" : "");
+        markup_escape(text_of(at < table->count ? table->cells[at] : ""), out);
+        buffer_format(out, "</%s>", element);
+    }
+    buffer_append_text(out, "</tr>\n");
+}
+
+static void write_html(const struct table *table, size_t rows, struct buffer *out) {
+    buffer_append_text(out, "<table>\n<thead>\n");
+    write_html_row(table, 0, out);
+    buffer_append_text(out, "</thead>\n<tbody>\n");
+    for (size_t row = 1; row < rows; row++)
+        write_html_row(table, row, out);
+    buffer_append_text(out, "</tbody>\n</table>\n");
+}
+
 void table_write(const struct table *table, enum table_format format, struct buffer *out) {
     if (table->columns == 0)
         return;
+    const size_t rows = (table->count + table->columns - 1) / table->columns;
+    if (format == TABLE_HTML) {
+        write_html(table, rows, out);
+        return;
+    }
     size_t *widths = column_widths(table, format);
     if (format == TABLE_MARKDOWN)
         for (size_t c = 0; c < table->columns; c++)
             widths[c] = widths[c] < 3 ? 3 : widths[c];
-    const size_t rows = (table->count + table->columns - 1) / table->columns;
     for (size_t row = 0; row < rows; row++) {
         write_row(table, row, format, widths, out);
         if (row == 0 && format == TABLE_MARKDOWN)

@@ -1,14 +1,14 @@
 /*
  * Tables: rows of text cells, written as aligned text for a terminal, as TSV for other programs, or
- * as Markdown for a report. Cells may hold anything; what would break a line, a column or a
- * terminal is escaped.
+ * as Markdown or HTML for a report. Cells may hold anything; what would break a line, a column, a
+ * terminal or a page is escaped.
  */
 #ifndef LOCKPICK_STATS_TABLE_H
 #define LOCKPICK_STATS_TABLE_H
 
 #include "base/memory.h"
 
-enum table_format { TABLE_TEXT, TABLE_TSV, TABLE_MARKDOWN };
+enum table_format { TABLE_TEXT, TABLE_TSV, TABLE_MARKDOWN, TABLE_HTML };
 enum table_side { TABLE_LEFT, TABLE_RIGHT };
 
 /* All zero is an empty table. Columns first, then cells row by row. */

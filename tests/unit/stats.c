@@ -175,6 +175,24 @@ static void what_would_break_a_table_is_escaped(void **state) {
     table_free(&table);
 }
 
+static void a_table_of_html_escapes_its_cells_and_fills_a_short_row(void **state) {
+    (void)state;
+    struct table table = {0};
+    table_column(&table, "<a>", TABLE_LEFT);
+    table_column(&table, "b", TABLE_RIGHT);
+    table_cell(&table, text_of("x & \"y\""));
+    table_cell(&table, text_of("1"));
+    table_cell(&table, text_of("z"));
+    assert_table(
+        &table, TABLE_HTML,
+        "<table>\n<thead>\n"
+        "<tr><th scope=\"col\">&lt;a&gt;</th><th scope=\"col\" class=\"right\">b</th></tr>\n"
+        "</thead>\n<tbody>\n"
+        "<tr><td>x &amp; &quot;y&quot;</td><td class=\"right\">1</td></tr>\n"
+        "<tr><td>z</td><td class=\"right\"></td></tr>\n</tbody>\n</table>\n");
+    table_free(&table);
+}
+
 static void a_table_without_rows_is_its_titles(void **state) {
     (void)state;
     struct table table = {0};
@@ -201,6 +219,7 @@ int main(void) {
         cmocka_unit_test(a_quotient_of_bounds_is_a_bound_or_nothing),
         cmocka_unit_test(a_table_is_aligned_by_characters_not_bytes),
         cmocka_unit_test(what_would_break_a_table_is_escaped),
+        cmocka_unit_test(a_table_of_html_escapes_its_cells_and_fills_a_short_row),
         cmocka_unit_test(a_table_without_rows_is_its_titles),
     };
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
