@@ -201,7 +201,7 @@ bool policy_filter(const struct invocation *invocation, const struct policy_sett
         return false;
     }
     if (policy->stored != NULL)
-        filter_add_source(filter, "completions", completions_digest(policy->stored));
+        filter_add_source(filter, "completions", completions_digest(policy->stored, 0));
     while (filter_next(filter, &record, error))
         if (!answer_all(policy, filter, &record, error))
             break;
