@@ -14,12 +14,14 @@ void examples_open(struct examples *examples, const struct tokenizer *tokenizer,
 
 void examples_close(struct examples *examples) {
     token_list_free(&examples->tokens);
+    targets_free(&examples->targets);
     free(examples->items);
     XXH3_freeState(examples->digest);
     *examples = (struct examples){0};
 }
 
 void examples_forget(struct examples *examples) {
+    targets_forget(&examples->targets);
     examples->tokens.count = 0;
     examples->count = 0;
 }
@@ -28,14 +30,41 @@ void examples_digest(const struct examples *examples, char digest[17]) {
     snprintf(digest, 17, "%016llx", (unsigned long long)XXH3_64bits_digest(examples->digest));
 }
 
-static bool encode_completion(struct examples *examples, const struct record *record,
+static bool take_ids(struct examples *examples, struct value ids, struct error *error) {
+    struct value_walk walk;
+    struct value element;
+    uint64_t count;
+    int64_t id, limit = examples->config->vocabulary;
+    if (!value_array(ids, &walk, &count))
+        return error_set(error, "token_ids: is %s; a list of integers would be right",
+                         value_type_name(value_type(ids)));
+    while (value_next(&walk, &element)) {
+        if (!value_integer(element, &id) || id < 0 || id >= limit)
+            return error_set(error,
+                             "token_ids: element %llu is no token of the model; integers from 0 to "
+                             "%lld would be right",
+                             (unsigned long long)(count - walk.left), (long long)limit - 1);
+        token_list_add(&examples->tokens, (int32_t)id);
+    }
+    return true;
+}
+
+/* `token_ids` where the record has them, else the text of `completion`. */
+static bool encode_completion(struct examples *examples, const struct record *record, bool ids,
                               struct error *error) {
+    const struct value *given = ids ? record_find(record, "token_ids") : NULL;
+    if (given != NULL)
+        return take_ids(examples, *given, error);
+    struct text completion;
+    return record_text(record, "completion", &completion, error) &&
+           tokenizer_encode(examples->tokenizer, completion, ENCODE_CONTINUES, &examples->tokens,
+                            error);
+}
+
+/* Cuts what is too long behind `before`, and ends what was not cut. */
+static void end_completion(struct examples *examples, const struct record *record, size_t before) {
     struct token_list *tokens = &examples->tokens;
-    size_t before = tokens->count;
-    struct text completion, finish = {0};
-    if (!record_text(record, "completion", &completion, error) ||
-        !tokenizer_encode(examples->tokenizer, completion, ENCODE_CONTINUES, tokens, error))
-        return false;
+    struct text finish = {0};
     const struct value *found = record_find(record, "finish");
     bool cut = found && value_text(*found, &finish) && text_is(finish, "length");
     if (tokens->count - before > (size_t)examples->max_completion) {
@@ -44,6 +73,24 @@ static bool encode_completion(struct examples *examples, const struct record *re
     }
     if (!cut && examples->config->end_token_count > 0)
         token_list_add(tokens, examples->config->end_tokens[0]);
+}
+
+/* Completion tokens behind the input, and what is wanted of them. */
+static bool add_completion(struct examples *examples, const struct record *record,
+                           struct wanted *wanted, struct error *error) {
+    const struct value *field = record_find(record, "targets");
+    bool soft = field != NULL && value_type(*field) != VALUE_NIL;
+    size_t before = examples->tokens.count;
+    if (soft && !targets_read(&examples->targets, *field, examples->tokenizer,
+                              examples->config->vocabulary, wanted, error))
+        return false;
+    if (wanted->kind == TARGETS_TOLD) {
+        token_list_add(&examples->tokens, targets_likeliest(&examples->targets, *wanted));
+        return true;
+    }
+    if (!encode_completion(examples, record, wanted->kind == TARGETS_FIXED, error))
+        return false;
+    end_completion(examples, record, before);
     return true;
 }
 
@@ -73,7 +120,7 @@ static bool check_example(const struct examples *examples, const struct example 
 }
 
 bool examples_add(struct examples *examples, const struct record *record, struct error *error) {
-    size_t start = examples->tokens.count;
+    size_t start = examples->tokens.count, told = examples->targets.told_count;
     struct text input;
     const char *field = record_find(record, "input") ? "input" : "prompt";
     if (!record_text(record, field, &input, error))
@@ -81,13 +128,15 @@ bool examples_add(struct examples *examples, const struct record *record, struct
     bool fine =
         tokenizer_encode(examples->tokenizer, input, ENCODE_ADD_SPECIAL, &examples->tokens, error);
     size_t middle = examples->tokens.count;
-    fine = fine && encode_completion(examples, record, error);
+    struct wanted wanted = {0};
+    fine = fine && add_completion(examples, record, &wanted, error);
     size_t end = examples->tokens.count;
     if (fine && end - start > INT32_MAX)
         fine = error_set(error, "the example has more than 2^31 tokens");
-    struct example example = {start, (int32_t)(end - start), (int32_t)(end - middle)};
+    struct example example = {start, (int32_t)(end - start), (int32_t)(end - middle), wanted};
     if (!fine || !check_example(examples, &example, error)) {
         examples->tokens.count = start;
+        examples->targets.told_count = told;
         return false;
     }
     if (examples->count == examples->capacity) {
@@ -99,5 +148,6 @@ bool examples_add(struct examples *examples, const struct record *record, struct
     XXH3_64bits_update(examples->digest, shape, sizeof shape);
     XXH3_64bits_update(examples->digest, examples->tokens.ids + start,
                        (end - start) * sizeof(int32_t));
+    targets_digest(&examples->targets, wanted, examples->digest);
     return true;
 }

@@ -1,6 +1,7 @@
 /*
  * Training examples: token ids of input and completion, held in two flat arrays. The loss stands on
- * completion tokens only (SPEC 3).
+ * completion tokens only (SPEC 3). What is learned there are the tokens themselves or, where a
+ * record has `targets`, distributions.
  */
 #ifndef LOCKPICK_TRAIN_EXAMPLES_H
 #define LOCKPICK_TRAIN_EXAMPLES_H
@@ -9,12 +10,13 @@
 
 #include "model/config.h"
 #include "record/record.h"
-#include "text/tokenizer.h"
+#include "train/targets.h"
 
 struct example {
     size_t start;      /* of its tokens in examples.tokens */
     int32_t tokens;    /* input, completion, end token */
     int32_t predicted; /* how many at the end carry the loss; at least 1, less than tokens */
+    struct wanted wanted;
 };
 
 struct examples {
@@ -23,6 +25,7 @@ struct examples {
     int64_t max_completion;            /* completion tokens; what is longer is cut there */
     int64_t max_rows; /* rows of a micro-batch, which an example must fit; 0: no bound */
     struct token_list tokens;
+    struct targets targets;
     struct example *items;
     size_t count;
     size_t capacity;
@@ -36,8 +39,10 @@ void examples_close(struct examples *examples);
 /*
  * Adds one record: `input` (or `prompt` where there is no input), then `completion`, then the
  * model's end token where it has one and the completion was not cut off (`finish` "length", or
- * longer than max_completion). Fails on missing fields, unknown tokens, nothing to predict, or more
- * tokens than the model has positions or a micro-batch has rows.
+ * longer than max_completion). With fixed `targets` the completion may be the ids of `token_ids` in
+ * place of text; with told ones it is one token that stands for all of them, and no end. Fails on
+ * missing fields, unknown tokens, nothing to predict, or more tokens than the model has positions
+ * or a micro-batch has rows.
  */
 bool examples_add(struct examples *examples, const struct record *record, struct error *error);
 /* Forgets all examples but keeps their digest: for streams, a batch at a time. */

@@ -15,8 +15,9 @@ struct trainer {
     struct pass pass;
     struct packing packing;
     struct optimizer optimizer;
-    struct tensor log_probability; /* f32 [1, n] */
-    float *host_log_probability;
+    struct tensor values; /* f32 [1, n]: log-probabilities of tokens, then divergences */
+    float *host_values;
+    size_t *order; /* of a batch with soft targets */
 };
 
 /* `room`: rows (tokens) of a micro-batch; no example may need more. */
@@ -24,8 +25,10 @@ bool trainer_open(struct trainer *trainer, struct model *model,
                   const struct optimizer_settings *settings, int64_t room, struct error *error);
 void trainer_close(struct trainer *trainer);
 
+/* The loss of a completion token is −log p(token), or KL(wanted ‖ p) where it wants a distribution;
+ * that of a batch is the mean over its completion tokens of both kinds, with natural logarithms. */
 struct step_result {
-    double loss;       /* mean over the batch's completion tokens, natural logarithm */
+    double loss;
     int64_t tokens;    /* rows that went through the model */
     int64_t predicted; /* completion tokens */
 };

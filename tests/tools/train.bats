@@ -180,6 +180,58 @@ interrupt() { # SIGNAL OUT ARGUMENT…
     [ "$(sha256sum out*/model.safetensors | cut -d ' ' -f 1 | sort -u | wc -l)" = 11 ]
 }
 
+# ---- soft targets ----
+
+# ex.rec with the fields given to every line whose number leaves REST when divided by 3.
+with_targets() { # REST FIELDS
+    records show ex.rec | awk -v rest="$1" -v fields="$2" \
+        'NR % 3 == rest { sub(/^\{/, "{" fields ",") } { print }' | records make -q
+}
+
+@test "completions that want fixedrdm's distribution bring the model near it" {
+    make_inputs 40
+    records show ex.rec | sed 's/^{/{"targets":{"fixedrdm":7},/' | records make -q -o soft.rec
+    tune -o out -e 30 -b 8 -l 1e-2 --optimizer adamw --metrics m.rec soft.rec
+    # At first it is the distance from the even distribution, for a model that knows nothing.
+    values m.rec loss | awk 'NR == 1 { if ($1 < 0.2 || $1 > 1) exit 1 } END { exit !($1 < 0.01) }'
+}
+
+@test "hard and soft examples mix, and micro-batches do not change the loss" {
+    make_inputs 40
+    with_targets 0 '"targets":{"fixedrdm":1}' >a.rec
+    cp a.rec ex.rec
+    with_targets 1 '"targets":{"tokens":{" 1":0.5," 2":0.5}}' >mixed.rec
+    tune -o one -e 6 -b 40 -l 1e-2 --optimizer adamw --metrics one.rec mixed.rec
+    tune -o two -e 6 -b 40 -l 1e-2 --optimizer adamw --micro-batch 18 --metrics two.rec mixed.rec
+    paste <(values one.rec loss) <(values two.rec loss) |
+        awk '{ d = $1 - $2; if (d > 1e-5 || d < -1e-5) exit 1; n++ } END { exit n != 6 }'
+    values one.rec loss | awk 'NR == 1 { first = $1 } END { exit !($1 < first) }'
+}
+
+@test "told targets are learned as told" {
+    make_inputs 8
+    for _ in $(seq 100); do
+        echo '{"input":"_ | 1","targets":{"tokens":{"3":0.75,"4":0.25}}}'
+    done | records make -q -o told.rec
+    # 80 distributions a batch are more than a micro-batch takes.
+    tune -o out -e 50 -b 80 -l 1e-2 --optimizer adamw --metrics m.rec told.rec
+    values m.rec loss | awk 'END { exit !($1 < 0.01) }'
+    echo '{"id":"q","task":"composition","prompt":"_ | 1","choices":["3","4"],"reference":"3"}' |
+        records make -q | sample -q -m out | records show >answer
+    sed 's/.*"choice_logprobs":{"3":\([^,]*\),"4":\([^}]*\)}.*/\1 \2/' answer |
+        awk '{ exit !(exp($1) > 0.7 && exp($1) < 0.8 && exp($2) > 0.2 && exp($2) < 0.3) }'
+}
+
+@test "bad targets are named, or set aside" {
+    make_inputs 8
+    { records show ex.rec; echo '{"id":"odd","prompt":"_","targets":{"tokens":{"1":0.5}}}'; } | records make -q -o bad.rec
+    run tune -o out --metrics m.rec bad.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: bad.rec: record 9 (id 'odd'): targets: the probabilities sum to 0.5; 1 would be right" ]
+    tune -o out --metrics m.rec --rejects r.rec bad.rec
+    [ "$(values m.rec examples)" = 8 ]
+}
+
 # ---- stopping and going on ----
 
 @test "stopped by SIGTERM, a held run goes on to the same bytes" {
