@@ -220,7 +220,7 @@ trained_on = $(patsubst level-%,%,$(patsubst task-%,%,$1))
 needs.demos = $(call problems,$2,elicit) $(if $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3)))
 arguments.demos = $($2.MOST) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE))
 define recipe.demos
-	records select -q $(call selecting,$(call part,$(output),4)) $(call problems,$(TASK),elicit) \
+	records $(or $(patsubst %,select -q %,$(call selecting,$(call part,$(output),4))),cat -q) $(call problems,$(TASK),elicit) \
 	    | records shuffle -q --seed $(call part,$(output),5) -o $(new).all
 	records head -q -n $($(TASK).MOST) $(new).all | $(call answer,$(TASK),$(call part,$(output),3),$(call part,$(output),5),1) -o $(new)
 	rm $(new).all

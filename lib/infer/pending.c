@@ -293,8 +293,12 @@ static void finish_choice(struct answering *answering, struct pending *pending,
     struct record *record = &pending->record;
     struct buffer *packed = &answering->packed;
     size_t best = choose(answering, pending, generation), count = (size_t)generation->target_count;
-    struct text choice = choice_at(record, best);
-    record_set_text(record, "completion", choice);
+    struct text input = {0};
+    struct error never;
+    record_text(record, "input", &input, &never); /* pending_start() wrote it */
+    pending->text.size = 0;
+    choice_continue(input, choice_at(record, best), &pending->text);
+    record_set_text(record, "completion", text_in(&pending->text));
     set_provenance(answering, pending);
     record_set_text(record, "finish", text_of("stop"));
     record_set_real(record, "logprob", (double)generation->target_log_probabilities[best]);
