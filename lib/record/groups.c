@@ -33,7 +33,7 @@ static const char *const group_fields[GROUP_COUNT][24] = {
                       "similarity", "rating"},
     [GROUP_PAIR] = {"chosen", "rejected", "chosen_finish", "rejected_finish", "weight",
                     "chosen_logprob", "rejected_logprob"},
-    [GROUP_METRIC] = {"step", "loss", "lr", "tokens", "examples"},
+    [GROUP_METRIC] = {"step", "loss", "lr", "tokens", "examples", "margin", "accuracy"},
     [GROUP_RESULT] = {"correctness", "sem", "seeds", "n"},
 };
 

@@ -11,6 +11,7 @@ void packing_open(struct packing *packing, struct device *device, struct arena *
     packing->positions = allocate(count, sizeof(int32_t));
     packing->offsets = allocate(count + 1, sizeof(int32_t));
     packing->wanted = allocate(count, sizeof(int32_t));
+    packing->first_predicted = allocate(count + 1, sizeof(int32_t));
     packing->targets = allocate(count, sizeof(int32_t));
     packing->weights = allocate(count, sizeof(float));
     packing->distribution = allocate((size_t)vocabulary, MOST_DISTRIBUTIONS * sizeof(float));
@@ -28,6 +29,7 @@ void packing_close(struct packing *packing) {
     free(packing->positions);
     free(packing->offsets);
     free(packing->wanted);
+    free(packing->first_predicted);
     free(packing->targets);
     free(packing->weights);
     free(packing->distribution);
@@ -63,6 +65,7 @@ bool packing_add(struct packing *packing, const struct examples *examples, size_
     if (!hard && (which = distribution_row(packing, &examples->targets, example->wanted)) < 0)
         return false;
     const int32_t *ids = examples->tokens.ids + example->start;
+    packing->first_predicted[packing->sequences] = (int32_t)packing->predicted;
     for (int32_t i = 0; i < length; i++) {
         int64_t row = packing->rows + i;
         packing->tokens[row] = ids[i];
@@ -77,9 +80,16 @@ bool packing_add(struct packing *packing, const struct examples *examples, size_
     packing->offsets[packing->sequences++] = (int32_t)packing->rows;
     packing->rows += length;
     packing->offsets[packing->sequences] = (int32_t)packing->rows;
+    packing->first_predicted[packing->sequences] = (int32_t)packing->predicted;
     if (length > packing->longest)
         packing->longest = length;
     return true;
+}
+
+bool packing_add_pair(struct packing *packing, const struct examples *examples, size_t pair) {
+    const struct example *both = &examples->items[2 * pair];
+    return packing->rows + both[0].tokens + both[1].tokens - 2 <= packing->capacity &&
+           packing_add(packing, examples, 2 * pair) && packing_add(packing, examples, 2 * pair + 1);
 }
 
 struct packed packing_upload(struct packing *packing, float weight) {
@@ -108,4 +118,8 @@ struct packed packing_upload(struct packing *packing, float weight) {
     if (hard < n)
         device_upload(packing->device, packed.distributions, packing->distribution);
     return packed;
+}
+
+void packing_upload_weights(struct packing *packing, const struct packed *packed) {
+    device_upload(packing->device, packed->weights, packing->weights);
 }

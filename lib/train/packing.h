@@ -25,7 +25,8 @@ struct packing {
     int32_t *positions;
     int32_t *offsets;
     int32_t *wanted;
-    int32_t *targets; /* tokens; behind the hard rows, which of the distributions */
+    int32_t *first_predicted; /* of each sequence, among the n; one more, as offsets */
+    int32_t *targets;         /* tokens; behind the hard rows, which of the distributions */
     float *weights;
     struct wanted kinds[MOST_DISTRIBUTIONS]; /* of each distribution */
     float *distribution;                     /* [MOST_DISTRIBUTIONS, V] */
@@ -43,6 +44,8 @@ void packing_reset(struct packing *packing);
 /* Adds items[index]; false when it does not fit any more. An example longer than the capacity never
  * fits, and one that wants tokens does not fit behind one that wants a distribution. */
 bool packing_add(struct packing *packing, const struct examples *examples, size_t index);
+/* Adds both examples of a pair, or none. */
+bool packing_add_pair(struct packing *packing, const struct examples *examples, size_t pair);
 
 /* What the loss needs besides the batch. */
 struct packed {
@@ -54,5 +57,7 @@ struct packed {
 };
 
 struct packed packing_upload(struct packing *packing, float weight);
+/* The weights alone once more, after the host's were changed. */
+void packing_upload_weights(struct packing *packing, const struct packed *packed);
 
 #endif

@@ -251,17 +251,17 @@ static void a_bad_example_is_named_or_set_aside(void **state) {
     filter_settings.rejects = NULL;
 }
 
-static void no_examples_at_all_are_an_error_when_held(void **state) {
+static void no_examples_at_all_are_no_batch(void **state) {
     (void)state;
     write_examples(0, SIZE_MAX);
-    struct source source;
-    assert_false(try_open(&source, (struct feed_settings){.batch = 5, .epochs = 1}));
-    assert_string_equal(error.text, "there are no examples to train on");
-    close_source(&source);
-    source = open_source((struct feed_settings){.batch = 5});
-    int32_t numbers[EXAMPLES];
-    assert_int_equal(next(&source, numbers), 0);
-    close_source(&source);
+    for (int64_t epochs = 0; epochs <= 2; epochs++) {
+        struct source source = open_source((struct feed_settings){.batch = 5, .epochs = epochs});
+        int32_t numbers[EXAMPLES];
+        assert_int_equal(feed_steps_per_epoch(&source.feed), 0);
+        assert_int_equal(next(&source, numbers), 0);
+        assert_int_equal(next(&source, numbers), 0);
+        close_source(&source);
+    }
 }
 
 /* ---- examples ---- */
@@ -512,6 +512,85 @@ static void the_digest_knows_other_targets(void **state) {
     }
 }
 
+/* ---- pairs ---- */
+
+static struct examples open_pairs(enum reference_kind reference) {
+    struct examples examples = open_examples(100);
+    examples.objective =
+        (struct objective){.kind = OBJECTIVE_DPO, .reference = reference, .beta = 0.1};
+    return examples;
+}
+
+static void a_pair_is_two_completions_behind_the_same_input(void **state) {
+    (void)state;
+    config.end_tokens = end_tokens;
+    config.end_token_count = 1;
+    struct examples examples = open_pairs(REFERENCE_MODEL);
+    bool added =
+        add_json(&examples, "{\"input\":\"1 2\",\"chosen\":\"3\",\"rejected\":\"4 5\"}") &&
+        add_json(&examples, "{\"prompt\":\"1\",\"chosen\":\"3\",\"rejected\":\"\",\"weight\":0.25,"
+                            "\"chosen_finish\":\"length\",\"rejected_finish\":\"stop\"}");
+    config.end_tokens = NULL;
+    config.end_token_count = 0;
+    assert_true(added);
+    assert_int_equal(examples.count, 2);
+    assert_example(&examples, 0, 2, 4, (const int32_t[]){1, 2, 3, 63});
+    assert_example(&examples, 1, 3, 5, (const int32_t[]){1, 2, 4, 5, 63});
+    assert_example(&examples, 2, 1, 2, (const int32_t[]){1, 3});
+    assert_example(&examples, 3, 1, 2, (const int32_t[]){1, 63});
+    assert_true(examples.pairs[0].weight == 1 && examples.pairs[1].weight == 0.25);
+    examples_close(&examples);
+}
+
+static void the_reference_comes_from_the_record_where_that_is_wanted(void **state) {
+    (void)state;
+    static const char told[] = "{\"input\":\"1\",\"chosen\":\"3\",\"rejected\":\"4\","
+                               "\"chosen_logprob\":-1.5,\"rejected_logprob\":-2}";
+    struct examples model = open_pairs(REFERENCE_MODEL), stream = open_pairs(REFERENCE_STREAM);
+    assert_true(add_json(&model, told));
+    assert_true(add_json(&stream, told));
+    assert_true(model.pairs[0].chosen == 0 && model.pairs[0].rejected == 0);
+    assert_true(stream.pairs[0].chosen == -1.5 && stream.pairs[0].rejected == -2);
+    assert_false(add_json(&stream, "{\"input\":\"1\",\"chosen\":\"3\",\"rejected\":\"4\","
+                                   "\"chosen_logprob\":-1.5}"));
+    assert_non_null(strstr(error.text, "no field \"rejected_logprob\"; the reference model's "
+                                       "log-probability, or --reference model, would be right"));
+    examples_close(&model);
+    examples_close(&stream);
+}
+
+static void pairs_that_make_no_sense_are_refused_and_leave_nothing(void **state) {
+    (void)state;
+    static const char *const bad[][2] = {
+        {"\"chosen\":\"3\"", "rejected: no field \"rejected\""},
+        {"\"rejected\":\"3\"", "chosen: no field \"chosen\""},
+        {"\"chosen\":\"3\",\"rejected\":\"\"", "rejected: the completion has no tokens"},
+        {"\"chosen\":\"3\",\"rejected\":\"4\",\"weight\":-1", "weight: is -1; a number from 0"},
+        {"\"chosen\":\"3\",\"rejected\":\"4\",\"weight\":\"1\"", "weight"},
+        {"\"chosen\":\"3 4 5\",\"rejected\":\"4 5\"",
+         "a pair of 5 tokens does not fit a micro-batch of 4; a larger --micro-batch would be "
+         "right"},
+    };
+    struct examples examples = open_pairs(REFERENCE_MODEL);
+    char digests[2][17];
+    examples.max_rows = 4;
+    assert_true(add_json(&examples, "{\"input\":\"1\",\"chosen\":\"3 4\",\"rejected\":\"5 6\"}"));
+    size_t tokens = examples.tokens.count;
+    examples_digest(&examples, digests[0]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *line = format_text("{\"input\":\"1\",%s}", bad[i][0]);
+        assert_false(add_json(&examples, line));
+        if (strstr(error.text, bad[i][1]) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", error.text, bad[i][1]);
+        assert_int_equal(examples.count, 1);
+        assert_int_equal(examples.tokens.count, tokens);
+        free(line);
+    }
+    examples_digest(&examples, digests[1]);
+    assert_string_equal(digests[0], digests[1]);
+    examples_close(&examples);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_held_epoch_has_each_example_once_in_an_order_of_its_own),
@@ -520,7 +599,7 @@ int main(void) {
         cmocka_unit_test(skipping_is_the_same_as_going_through),
         cmocka_unit_test(the_digest_knows_other_examples),
         cmocka_unit_test(a_bad_example_is_named_or_set_aside),
-        cmocka_unit_test(no_examples_at_all_are_an_error_when_held),
+        cmocka_unit_test(no_examples_at_all_are_no_batch),
         cmocka_unit_test(the_input_goes_before_the_prompt),
         cmocka_unit_test(a_model_with_an_end_token_learns_to_end_what_was_not_cut_off),
         cmocka_unit_test(what_cannot_be_learnt_is_refused_and_leaves_nothing),
@@ -529,6 +608,9 @@ int main(void) {
         cmocka_unit_test(fixed_targets_stand_at_every_position_and_take_token_ids),
         cmocka_unit_test(targets_that_make_no_sense_are_refused_and_leave_nothing),
         cmocka_unit_test(the_digest_knows_other_targets),
+        cmocka_unit_test(a_pair_is_two_completions_behind_the_same_input),
+        cmocka_unit_test(the_reference_comes_from_the_record_where_that_is_wanted),
+        cmocka_unit_test(pairs_that_make_no_sense_are_refused_and_leave_nothing),
     };
     return cmocka_run_group_tests_name("feed", tests, open_tokenizer, close_tokenizer);
 }
