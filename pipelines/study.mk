@@ -315,7 +315,7 @@ define recipe.rl
 	records head -q -n $(drawn) $(new).subset | $(ANSWER) -m $(who_draws) --name $(METHOD) --seed $(SEED) --round $(ROUND) \
 	    -n $(if $(draws_best),1,2) $($(TASK).SAMPLE) $(if $(filter dpo,$(METHOD)),| $(SAMPLE) --score -m $(elicited)) \
 	    | $($(TASK).GRADE) $(if $(continuous),$(patsubst %,| %,$($(TASK).SCORE))) \
-	    | $(if $(draws_best),select-best -q -n $(best) --by $(if $(continuous),score,correct) --seed $(SEED) --round $(ROUND),build-pairs -q \
+	    | $(if $(draws_best),select-best -q -n $(best) --by $(if $(continuous),score,correct) --seed $(SEED) --round $(ROUND),build-pairs -q $(if $(filter dpo,$(METHOD)),--reference-logprobs) \
 	        $(if $(continuous),--by score --weighted,--by correct)) -o $(new).lessons
 	$(TRAIN) -f --allow-empty $(if $(draws_best),$($(TASK).RL),$($(TASK).DPO) --learning-rate $(call rate_of,$($(TASK).DPO_RATE),$(RATE)) \
 	    --reference $(if $(filter dpo,$(METHOD)),stream,model)) --epochs 1 --seed $(ROUND) \
