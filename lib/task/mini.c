@@ -14,6 +14,9 @@ enum { FRUITLESS = 100000 }; /* draws without a new problem, after which a task 
 static const struct mini_task tasks[] = {
     {"mini-math", mini_math_make, .spanish = true},
     {"mini-choice", mini_choice_make},
+    {"mini-code", mini_code_make},
+    {"mini-critique", mini_critique_make},
+    {"mini-critique-labelled", mini_critique_labelled_make},
 };
 
 struct mini_stream {

@@ -28,7 +28,8 @@ struct mini_settings {
 typedef bool mini_make(const struct mini_settings *settings, struct random *random,
                        struct record *record, struct error *error);
 
-mini_make mini_math_make, mini_choice_make;
+mini_make mini_math_make, mini_choice_make, mini_code_make, mini_critique_make,
+    mini_critique_labelled_make;
 
 struct mini_task {
     const char *name; /* what `task` says */
