@@ -100,8 +100,8 @@ panels() {
     done
     [ "$(grep -c '>all<' f.svg)" = 2 ]
     # Levels of both panels: ceiling and floor in grey, the named one in the colour of its line.
-    [ "$(grep -c "stroke='rgb( 64,  64,  64)'  stroke-dasharray" f.svg)" = 6 ]
-    [ "$(grep -c "stroke='rgb(213,  94,   0)'  stroke-dasharray" f.svg)" = 3 ]
+    [ "$(grep -c "stroke='rgb( 64,  64,  64)' stroke-dasharray" f.svg)" = 6 ]
+    [ "$(grep -c "stroke='rgb(213,  94,   0)' stroke-dasharray" f.svg)" = 3 ]
     # In the order asked for.
     [ "$(grep -n '>Mathematics<' f.svg | cut -d: -f1)" -lt "$(grep -n '>code<' f.svg | cut -d: -f1)" ]
     grep -q '<desc>.*Panels: Mathematics; code. Lines: good demonstrations; llama.</desc>' f.svg
