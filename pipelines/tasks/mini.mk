@@ -27,24 +27,25 @@ TASK_KINDS := corpora bases translated
 # ---- base models ---------------------------------------------------------------------------------
 
 CORPUS_SEED := 1000
-CORPUS := mini-math:60k:en mini-math:30k:es mini-code:60k:en mini-critique:60k:en mini-choice:60k:en
+CORPUS := mini-math:45k:en mini-math:20k:es mini-code:45k:en mini-critique:45k:en mini-choice:45k:en
 VOCABULARY := 768
 CONFIG.strong := $(DATA)/models/mini-strong.json
 CONFIG.intermediate := $(DATA)/models/mini-intermediate.json
 CONFIG.weak := $(DATA)/models/mini-weak.json
-PRETRAIN.strong := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
-PRETRAIN.intermediate := $(PRETRAIN.strong)
-PRETRAIN.weak := $(PRETRAIN.strong)
+PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
+PRETRAIN.intermediate := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
+PRETRAIN.weak := $(PRETRAIN.intermediate)
 PRETRAIN.judge := --optimizer adamw --learning-rate 3e-4 --batch 16 --cooldown 0.3
 
 corpus = $(OUT)/corpora/$1.rec
 TOKENIZER := $(OUT)/corpora/tokenizer.json
 corpus_of = $(if $(filter judge,$1),mini-judge:20k:en,$(CORPUS))
 needs.corpora = $(if $(filter tokenizer.json,$2),$(call corpus,base))
-arguments.corpora = $(if $(filter tokenizer.json,$2),$(VOCABULARY),$(call corpus_of,$2) $(CORPUS_SEED))
+arguments.corpora = $(if $(filter tokenizer.json,$2),$(VOCABULARY),$(if $(filter labelled,$2),labelled,)$(call corpus_of,$2) $(CORPUS_SEED))
 define recipe.corpora
+	$(if $(filter labelled,$(TASK)),gen-mini -q --task mini-critique-labelled -n 2000 --seed $(CORPUS_SEED) | embed -q --hashed -o $(new))
 	$(if $(filter tokenizer.json,$(TASK)),train-tokenizer -q --field prompt$(comma)completion --vocabulary $(VOCABULARY) -o $(new) $<)
-	$(if $(filter-out tokenizer.json,$(TASK)),for part in $(call corpus_of,$(TASK)); do IFS=: read -r task n language <<<$$part; \
+	$(if $(filter-out tokenizer.json labelled,$(TASK)),for part in $(call corpus_of,$(TASK)); do IFS=: read -r task n language <<<$$part; \
 	    gen-mini -q --task $$task -n $$n --seed $(CORPUS_SEED) --language $$language; done \
 	    | gen-strong -q --policy solution | records shuffle -q --seed $(CORPUS_SEED) -o $(new))
 	$(settle)
@@ -87,7 +88,10 @@ $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call
 
 mini-math.GRADE := grade-math -q
 mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
-mini-critique.GRADE := embed -q | grade-critique -q --threshold 0.8
+# Critiques are embedded by their n-grams; the threshold is the one that tells labelled ones apart best.
+LABELLED := $(OUT)/corpora/labelled.rec
+mini-critique.GRADE = embed -q --hashed | grade-critique -q --calibrate $(LABELLED)
+mini-critique.GRADE_INPUTS := $(LABELLED)
 mini-choice.GRADE := grade-choice -q
 mini-choice.SAMPLE := --max-tokens 2
 mini-choice.STRONG := labels
