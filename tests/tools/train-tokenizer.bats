@@ -20,7 +20,7 @@ lines() { # records with a prompt and a solution
     # at (5 times); he before th (4), by their bytes; the; then of those that come twice Ġc and Ġm
     grep -A 6 '"merges"' t.json | tr -d ' \n' | grep -qF '"merges":["at","he","the","Ġc","Ġm"]'
     tokenize -t t.json -p <<<'the cat' >pieces
-    [ "$(cut -f 2 pieces | tr '\n' ' ')" = "the Ġc at " ]
+    [ "$(cut -f 2 pieces | tr '\n' ' ')" = "the Ġc at  " ]
 }
 
 @test "every digit is a token of its own" {
