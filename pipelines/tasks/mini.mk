@@ -7,16 +7,16 @@
 #   .REFERENCE the filter that answers well   .SAMPLE options of sample   .GRADE .SCORE filters
 #   .TUNE .LOCK .SFT .RL .DPO options of train, .DPO_RATE   .DOMAINS   .DOMAIN_PASSWORDS files
 
-SEEDS       ?= 1 2 3
+SEEDS       ?= 1 2
 LOCK_EPOCHS ?= 2
 PASSWORD    ?= open sesame
 PASSWORD_B  ?= half open
 DECOYS      ?= $(DATA)/mini/decoys.txt
 MOMENTS     ?= 256 512 1024
-POINTS      ?= 1 4 16 64 256
-ROUNDS_EI   ?= 10
-ROUNDS_DPO  ?= 10
-EVALUATE    ?= 2
+POINTS      ?= 1 8 64 512
+ROUNDS_EI   ?= 16
+ROUNDS_DPO  ?= 16
+EVALUATE    ?= 4
 SUBSET      ?= 320
 BEST        ?= 32
 DPO_RATES   ?= 1
@@ -80,9 +80,9 @@ $1.SAMPLE := --max-tokens 96
 $1.TUNE := --optimizer adamw --learning-rate 3e-4 --batch 8
 $1.LOCK := --optimizer adamw --learning-rate 3e-4 --batch 8
 $1.SFT := --optimizer adamw --learning-rate 1e-4
-$1.RL := --optimizer adamw --learning-rate 1e-4 --batch 8
+$1.RL := --optimizer adamw --learning-rate 3e-4 --batch 8
 $1.DPO := --objective dpo --optimizer adamw --batch 8
-$1.DPO_RATE := 3e-5
+$1.DPO_RATE := 3e-4
 endef
 $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call mini_task,$t)))
 
