@@ -24,7 +24,7 @@ STUDY := yes
 all:
 
 PRESET ?= mini
-OUT    ?= out/$(PRESET)
+OUT    ?= out/$(PRESET:mini=minis)
 include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
 
 DATA_SEED ?= 1
