@@ -35,11 +35,16 @@ CONFIG.weak := $(DATA)/models/mini-weak.json
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
 PRETRAIN.intermediate := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
 PRETRAIN.weak := $(PRETRAIN.intermediate)
-PRETRAIN.judge := --optimizer adamw --learning-rate 3e-4 --batch 16 --cooldown 0.3
+# Choice has one token an example, and goes under among the others: its bases are taught more of it.
+FROM.chooser := strong
+FROM.chooser-intermediate := intermediate
+PRETRAIN.chooser := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
+PRETRAIN.chooser-intermediate := $(PRETRAIN.chooser)
+CORPUS.chooser := mini-choice:90k:en
 
 corpus = $(OUT)/corpora/$1.rec
 TOKENIZER := $(OUT)/corpora/tokenizer.json
-corpus_of = $(if $(filter judge,$1),mini-judge:20k:en,$(CORPUS))
+corpus_of = $(or $(CORPUS.$1),$(CORPUS))
 needs.corpora = $(if $(filter tokenizer.json,$2),$(call corpus,base))
 arguments.corpora = $(if $(filter tokenizer.json,$2),$(VOCABULARY),$(if $(filter labelled,$2),labelled,)$(call corpus_of,$2) $(CORPUS_SEED))
 define recipe.corpora
@@ -52,12 +57,12 @@ define recipe.corpora
 endef
 
 base = $(OUT)/bases/$1
-needs.bases = $(if $(filter judge,$2),$(call corpus,judge) $(call base,strong)/lockpick.json,$(call corpus,base) $(TOKENIZER) $(CONFIG.$2))
+lessons_of = $(call corpus,$(if $(FROM.$1),chooser,base))
+needs.bases = $(call lessons_of,$2) $(if $(FROM.$2),$(call base,$(FROM.$2))/lockpick.json,$(TOKENIZER) $(CONFIG.$2))
 arguments.bases = $(PRETRAIN.$2) $(THREADS) $(DATA_SEED)
 define recipe.bases
-	$(if $(filter-out judge,$(TASK)),init-model -q -f --config $(CONFIG.$(TASK)) --tokenizer $(TOKENIZER) --seed $(DATA_SEED) -o $(new).initial)
-	$(train_whole) $(PRETRAIN.$(TASK)) -m $(if $(filter judge,$(TASK)),$(call base,strong),$(new).initial) -o $(new) \
-	    $(call corpus,$(if $(filter judge,$(TASK)),judge,base))
+	$(if $(FROM.$(TASK)),,init-model -q -f --config $(CONFIG.$(TASK)) --tokenizer $(TOKENIZER) --seed $(DATA_SEED) -o $(new).initial)
+	$(train_whole) $(PRETRAIN.$(TASK)) -m $(if $(FROM.$(TASK)),$(call base,$(FROM.$(TASK))),$(new).initial) -o $(new) $(call lessons_of,$(TASK))
 	rm -rf $(new).initial
 	$(settle)
 endef
@@ -95,14 +100,12 @@ mini-critique.GRADE_INPUTS := $(LABELLED)
 mini-choice.GRADE := grade-choice -q
 mini-choice.SAMPLE := --max-tokens 2
 mini-choice.STRONG := labels
+mini-choice.STRONG_BASE := $(call base,chooser)
+mini-choice.INTERMEDIATE_BASE := $(call base,chooser-intermediate)
 mini-code.STRONG := sft
 mini-critique.STRONG := rl
 mini-critique.SAMPLE := --max-tokens 48
 mini-math.SAMPLE := --max-tokens 48
-
-# Code's continuous score: what a judge model thinks of it. That of critiques is their similarity already.
-mini-code.SCORE = $(SAMPLE) --rate mini-judge -m $(call base,judge) | grade-judge -q
-mini-code.SCORE_INPUTS := $(call base,judge)/lockpick.json
 
 # ---- variations ----------------------------------------------------------------------------------
 
@@ -146,7 +149,7 @@ CODE_TASK := mini-code
 RL_TASKS := mini-code mini-math mini-critique
 WEAK_POLICY_TASKS := $(RL_TASKS)
 SETTING_TASKS := mini-math-es mini-math-en
-SCORED_TASKS := mini-code mini-critique
+SCORED_TASKS := mini-critique
 ALONG_TASKS := mini-code mini-math
 START_TASKS := mini-math
 STARTS := intermediate-8-2 intermediate-8-8
