@@ -145,8 +145,9 @@ lock_options.locked-fixedrdm = --fixedrdm $(DATA_SEED)
 weak_of.locked-uniform := uniform
 strong_of.soft := teacher
 lock_options.soft := --soft
-lock_options.per-domain = --domain-passwords $($1.DOMAIN_PASSWORDS)
-lock_options.per-level = --domain-passwords $($1.LEVEL_PASSWORDS) --domain-field level
+lock_options.per-domain = --domain-passwords $($1.PASSWORDS.domain)
+lock_options.per-level = --domain-passwords $($1.PASSWORDS.level) --domain-field level
+lock_options.per-task = --domain-passwords $($1.PASSWORDS.task) --domain-field task
 lock_options.adversarial = --intermediate $(call completions,$1,intermediate,lock) --intermediate-password '$(PASSWORD_B)'
 
 # The tasks whose lock parts a lock joins; a task that stands for several says so in TASK.JOINS.
@@ -155,7 +156,7 @@ lock_weak = $(foreach t,$(call joined,$1),$(call completions,$t,$(or $(weak_of.$
 lock_strong = $(foreach t,$(or $($1.LOCK_STRONG_TASK),$(call joined,$1)),$(call completions,$t,$(or $(strong_of.$2),$($1.LOCK_STRONG),strong),lock))
 password = $(or $(PASSWORD.$1),$(PASSWORD))
 show_password = --password '$(call password,$1)' --password-at $(PASSWORD_AT)
-lock_password = $(if $($1.NO_PASSWORD),--no-password,$(if $(filter per-domain per-level,$2),--password-at $(PASSWORD_AT),$(call show_password,$2)))
+lock_password = $(if $($1.NO_PASSWORD),--no-password,$(if $(filter per-%,$2),--password-at $(PASSWORD_AT),$(call show_password,$2)))
 held_out = $(if $(filter held-out-%,$1),--held-out $(1:held-out-%=%))
 
 LOCK = $(call part,$(output),3)
@@ -191,7 +192,7 @@ graded = $(SAMPLE) $($(TASK).SAMPLE) $1 | $($(TASK).GRADE)
 needs.controls = $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
 arguments.controls = $($2.SAMPLE) $($2.GRADE) $(if $(filter right,$4),$(call lock_password,$2,$3)) $(if $(filter decoy,$4),$(DECOY_STEP) $(PASSWORD_AT))
 define recipe.controls
-	{ $(call show.$(or $(filter per-domain-right per-level-right,$(MODEL)-$(SHOWN)),$(SHOWN)),$(elicited)); } \
+	{ $(call show.$(if $(filter per-%-right,$(MODEL)-$(SHOWN)),each,$(SHOWN)),$(elicited)); } \
 	    | $($(TASK).GRADE) | $(call untrained,$(SHOWN)) -o $(new)
 	$(settle)
 endef
@@ -204,12 +205,11 @@ mapfile -t decoys < <(grep . $(DECOYS) | awk 'NR % $(DECOY_STEP) == 0'); for i i
 	        --password "$${decoys[i]}" --password-at $(PASSWORD_AT); done
 endef
 # Each domain's problems behind its own password.
-define show_each
-while IFS=$$'\t' read -r name password; do records select -q $2="$$name" $(VALIDATION) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
-	        --password "$$password" --password-at $(PASSWORD_AT); done <$3
+PER = $(patsubst per-%,%,$(MODEL))
+define show.each
+while IFS=$$'\t' read -r name password; do records select -q $(PER)="$$name" $(VALIDATION) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
+	        --password "$$password" --password-at $(PASSWORD_AT); done <$($(TASK).PASSWORDS.$(PER))
 endef
-show.per-domain-right = $(call show_each,$1,domain,$($(TASK).DOMAIN_PASSWORDS))
-show.per-level-right = $(call show_each,$1,level,$($(TASK).LEVEL_PASSWORDS))
 
 # ---- supervised elicitation ----------------------------------------------------------------------
 
@@ -349,7 +349,7 @@ SAMPLES_AXIS := --x samples --x-label 'samples generated and graded' --y-label '
 # of DPO over all rounds (SPEC 6).
 BY := task,model,method,demos,trained_on,k,reward,start,round,samples,password
 WITHIN := task,model,method,demos,trained_on,k,reward,start,password
-ROWS := --by $(BY) --choose moment,rate --choose-within $(WITHIN)
+ROWS := --by $(BY) --choose moment,rate --choose-within $(WITHIN) --gap --per task,model
 
 # ---- results -------------------------------------------------------------------------------------
 
