@@ -50,10 +50,10 @@ bool lines_add(struct lines *lines, const struct record *row, struct error *erro
 
 /*
  * Fills the figure's panels, colours, styles and level names, and sets all_x. A level has the
- * colour of the lines of its panel whose first series field it shares; where it has no such field,
- * or was chosen by it, it is neutral, else it is left out. A level without the panels' fields
- * stands in all of them. `left_out` counts the rows that met `where` but lack x or y. Fails where
- * there is no point, or two points of a line share an x.
+ * colour of the lines of its panel whose first series field it shares. One that shares it with none
+ * is grey; but left out where others of its kind have lines there, unless it was chosen by that
+ * field. A level without the panels' fields stands in all of them. `left_out` counts the rows that
+ * met `where` but lack x or y. Fails where there is no point, or two points of a line share an x.
  */
 bool lines_figure(struct lines *lines, struct figure *figure, size_t *left_out,
                   struct error *error);

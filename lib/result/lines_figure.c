@@ -184,20 +184,40 @@ static void add_line(const struct lines *lines, struct series *series, const str
     series->count = 0;
 }
 
+static bool has_line(const struct figure_panel *panel, size_t color) {
+    for (size_t i = 0; i < panel->line_count; i++)
+        if (panel->lines[i].color == color)
+            return true;
+    return false;
+}
+
+static bool stands_in(const struct level *level, const char *panel_name) {
+    return level->panel[0] == '\0' || strcmp(level->panel, panel_name) == 0;
+}
+
+/* Whether levels of this kind belong to lines of the panel: then one that does not, of a model that
+ * is not drawn, say, would stand there unexplained. */
+static bool follows_lines(const struct lines *lines, size_t kind, const char *panel_name,
+                          const struct names *colors, const struct figure_panel *panel) {
+    for (size_t i = 0; i < lines->level_count; i++)
+        if (lines->levels[i].kind == kind && stands_in(&lines->levels[i], panel_name) &&
+            has_line(panel, names_find(colors, lines->levels[i].color)))
+            return true;
+    return false;
+}
+
 static void add_levels(const struct lines *lines, const char *panel_name,
                        const struct names *colors, const struct names *categories,
                        struct figure_panel *panel) {
     panel->levels = allocate(lines->level_count, sizeof *panel->levels);
     for (size_t i = 0; i < lines->level_count; i++) {
         const struct level *level = &lines->levels[i];
-        if (level->panel[0] != '\0' && strcmp(level->panel, panel_name) != 0)
-            continue;
         const size_t color = names_find(colors, level->color);
-        bool drawn = false;
-        for (size_t k = 0; k < panel->line_count; k++)
-            drawn |= panel->lines[k].color == color;
-        /* Of what has no line, a level would stand there unexplained unless it was asked for. */
-        if (!drawn && level->color[0] != '\0' && !lines->settings->levels[level->kind].names_series)
+        const bool drawn = has_line(panel, color);
+        if (!stands_in(level, panel_name) ||
+            (!drawn && level->color[0] != '\0' &&
+             !lines->settings->levels[level->kind].names_series &&
+             follows_lines(lines, level->kind, panel_name, colors, panel)))
             continue;
         const size_t category =
             level->category == SIZE_MAX

@@ -168,18 +168,29 @@ static void each_panel_has_its_own_levels_and_colours_mean_the_same_in_all(void 
     end(&d);
 }
 
-static void a_level_chosen_by_its_series_is_drawn_grey_where_it_has_no_line(void **state) {
+static void a_level_without_a_line_is_grey_unless_others_of_its_kind_have_lines(void **state) {
     (void)state;
     struct drawing d;
     begin(&d, "model", "", "method=sft");
     add_rule(&d, "the author itself", "model=llama,method=own", true);
-    add_rule(&d, "all", "method=own", false);
+    add_rule(&d, "chance", "method=chance", false);
+    add_rule(&d, "ceiling", "method=none", false);
     assert_true(add(&d, "{'model':'m','method':'sft','k':1,'correctness':0.5}\n"
-                        "{'model':'llama','method':'own','correctness':0.4}"));
+                        "{'model':'m','method':'own','correctness':0.1}\n"
+                        "{'model':'llama','method':'own','correctness':0.4}\n"
+                        "{'model':'none','method':'chance','correctness':0.25}\n"
+                        "{'model':'m','method':'none','correctness':0.9}\n"
+                        "{'model':'other','method':'none','correctness':0.8}"));
     assert_true(finish(&d));
-    assert_int_equal(d.figure.panels[0].level_count, 1);
-    assert_int_equal(d.figure.panels[0].levels[0].kind, 0);
-    assert_true(d.figure.panels[0].levels[0].color == FIGURE_NEUTRAL);
+    const struct figure_panel *panel = &d.figure.panels[0];
+    assert_int_equal(panel->level_count, 3); /* m has a ceiling, so the other's is left out */
+    assert_int_equal(panel->levels[0].kind, 2);
+    assert_int_equal(panel->levels[0].color, 0);
+    assert_near(panel->levels[0].y, 0.9);
+    assert_int_equal(panel->levels[1].kind, 0);
+    assert_true(panel->levels[1].color == FIGURE_NEUTRAL);
+    assert_int_equal(panel->levels[2].kind, 1);
+    assert_true(panel->levels[2].color == FIGURE_NEUTRAL);
     end(&d);
 }
 
@@ -297,7 +308,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_become_sorted_lines_and_levels_in_the_colours_of_their_models),
         cmocka_unit_test(each_panel_has_its_own_levels_and_colours_mean_the_same_in_all),
-        cmocka_unit_test(a_level_chosen_by_its_series_is_drawn_grey_where_it_has_no_line),
+        cmocka_unit_test(a_level_without_a_line_is_grey_unless_others_of_its_kind_have_lines),
         cmocka_unit_test(all_stands_two_octaves_beyond_the_largest_number),
         cmocka_unit_test(each_panel_has_its_own_categories_and_levels_find_theirs),
         cmocka_unit_test(the_two_ends_of_an_error_bar_can_be_fields),
