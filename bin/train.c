@@ -220,8 +220,11 @@ static bool open_run(struct run *run, struct error *error) {
         .max_completion = settings.max_completion,
         .max_rows = settings.micro_batch,
     };
-    return trainer_open(&run->trainer, &run->model, &settings.optimizer, settings.micro_batch,
-                        error) &&
+    const struct trainer_settings trainer = {
+        .optimizer = settings.optimizer,
+        .room = settings.micro_batch,
+    };
+    return trainer_open(&run->trainer, &run->model, &trainer, error) &&
            feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
            plan(run, error) && session_continue(&run->session, &run->trainer, error);
 }
