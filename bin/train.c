@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "train/feed.h"
+#include "train/plan.h"
 #include "train/session.h"
 
 static struct {
@@ -22,6 +23,7 @@ static struct {
     int type; /* enum model_type */
     int64_t shard_size;
     int64_t epochs, batch, micro_batch, max_completion;
+    int recompute, gradients; /* of RECOMPUTE_CHOICES, of GRADIENT_CHOICES */
     double rate, warmup, cooldown;
     int64_t examples; /* a stream's length, for the warm-up and the time left */
     const char *save_at;
@@ -56,6 +58,13 @@ static const struct option_entry options[] = {
     {OPTION_INTEGER, 0, "micro-batch", "N", &settings.micro_batch,
      "tokens that go through the model at once; a larger batch is accumulated (default 4096)",
      .minimum = 1, .maximum = 1e8},
+    {OPTION_CHOICE, 0, "recompute", "WHAT", &settings.recompute,
+     "what the backward pass computes again instead of keeping it (default auto: what the memory "
+     "asks for)",
+     .choices = RECOMPUTE_CHOICES, .flags = OPTION_SILENT},
+    {OPTION_CHOICE, 0, "gradients", "WHICH", &settings.gradients,
+     "keep the whole gradient, or a layer's at a time (default auto)", .choices = GRADIENT_CHOICES,
+     .flags = OPTION_SILENT},
     {OPTION_REAL, 'l', "learning-rate", "RATE", &settings.rate, "default 1.5e-6", .minimum = 0,
      .maximum = 10},
     {OPTION_REAL, 0, "warmup", "SHARE", &settings.warmup,
@@ -157,7 +166,7 @@ static uint64_t count_examples(const struct invocation *invocation) {
     return total;
 }
 
-static bool plan(struct run *run, struct error *error) {
+static bool plan_steps(struct run *run, struct error *error) {
     int64_t per_epoch = feed_steps_per_epoch(&run->feed);
     if (settings.epochs > 0)
         run->total_steps = per_epoch * settings.epochs;
@@ -184,6 +193,25 @@ static bool plan(struct run *run, struct error *error) {
     if (!steps_of_share(settings.cooldown, run->total_steps, &run->rate.cooldown, error))
         return error_place(error, "--cooldown");
     return true;
+}
+
+/* The memory of training, told before any of it is taken. */
+static bool open_trainer(struct run *run, struct error *error) {
+    const struct plan_request request = {
+        .optimizer = settings.optimizer,
+        .room = settings.micro_batch,
+        .most_rows = feed_most_rows(&run->feed),
+        .recompute = settings.recompute,
+        .gradients = settings.gradients,
+    };
+    struct training_plan memory;
+    struct buffer text = {0};
+    if (!plan_training(&memory, &run->model, &request, device_memory(run->device), error))
+        return false;
+    plan_describe(&memory, &text);
+    tool_say(run->invocation, "%.*s", (int)text.size, (const char *)text.data);
+    buffer_free(&text);
+    return trainer_open(&run->trainer, &run->model, &memory.settings, error);
 }
 
 static bool open_run(struct run *run, struct error *error) {
@@ -220,13 +248,9 @@ static bool open_run(struct run *run, struct error *error) {
         .max_completion = settings.max_completion,
         .max_rows = settings.micro_batch,
     };
-    const struct trainer_settings trainer = {
-        .optimizer = settings.optimizer,
-        .room = settings.micro_batch,
-    };
-    return trainer_open(&run->trainer, &run->model, &trainer, error) &&
-           feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
-           plan(run, error) && session_continue(&run->session, &run->trainer, error);
+    return feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
+           open_trainer(run, error) && plan_steps(run, error) &&
+           session_continue(&run->session, &run->trainer, error);
 }
 
 /* A resumed run goes past the examples of the steps behind it, and checks that they are the same.

@@ -100,6 +100,17 @@ bool feed_skip(struct feed *feed, int64_t steps, struct error *error) {
     return true;
 }
 
+int64_t feed_most_rows(const struct feed *feed) {
+    const struct examples *examples = &feed->examples;
+    int64_t longest = 0, batch = feed->settings.batch, rows = examples->max_rows;
+    if (feed->settings.epochs == 0)
+        return batch * (rows < examples->config->positions ? rows : examples->config->positions);
+    for (size_t i = 0; i < examples->count; i++)
+        if (examples->items[i].tokens - 1 > longest)
+            longest = examples->items[i].tokens - 1;
+    return longest * (batch < (int64_t)examples->count ? batch : (int64_t)examples->count);
+}
+
 int64_t feed_steps_per_epoch(const struct feed *feed) {
     if (feed->settings.epochs == 0)
         return 0;

@@ -21,15 +21,20 @@ static void take_down(struct trainer *trainer) {
     optimizer_close(&trainer->optimizer);
 }
 
+size_t trainer_measure(struct model *model, const struct trainer_settings *settings) {
+    struct trainer trainer = {.model = model};
+    struct arena measure = arena_measure();
+    lay_out(&trainer, &measure, settings);
+    take_down(&trainer);
+    return measure.used;
+}
+
 bool trainer_open(struct trainer *trainer, struct model *model,
                   const struct trainer_settings *settings, struct error *error) {
     *trainer = (struct trainer){.model = model};
-    struct arena measure = arena_measure();
-    lay_out(trainer, &measure, settings);
-    take_down(trainer);
     if (!transformer_open(&trainer->transformer, model, error))
         return false;
-    if (!arena_open(&trainer->arena, model->device, measure.used, error)) {
+    if (!arena_open(&trainer->arena, model->device, trainer_measure(model, settings), error)) {
         transformer_close(&trainer->transformer);
         return error_place(error, "training with %lld tokens a micro-batch",
                            (long long)settings->room);

@@ -25,6 +25,8 @@ struct trainer_settings {
     enum pass_use use; /* what the forward pass keeps; 0: everything */
 };
 
+/* Bytes of a trainer's arena; the model may be without memory (model_measure). */
+size_t trainer_measure(struct model *model, const struct trainer_settings *settings);
 bool trainer_open(struct trainer *trainer, struct model *model,
                   const struct trainer_settings *settings, struct error *error);
 void trainer_close(struct trainer *trainer);

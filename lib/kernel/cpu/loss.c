@@ -33,6 +33,10 @@ static float loss_row(const struct row_kernels *rows, float *z, int64_t vocabula
     return (at_target - most) - logf(total);
 }
 
+size_t cpu_loss_floats(int64_t rows, int64_t vocabulary) {
+    return (size_t)(chunk_rows(rows, vocabulary) * ((vocabulary + 15) / 16 * 16));
+}
+
 void cpu_cross_entropy(struct device *device, struct tensor log_probability, struct tensor dx,
                        struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                        struct tensor weights) {
