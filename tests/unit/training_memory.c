@@ -202,8 +202,8 @@ static void a_batch_of_several_micro_batches_needs_the_whole_gradient(void **sta
     assert_true(trainer_step(&learner.trainer, &learner.examples, NULL, 4, 1e-3, &result, &error));
     assert_false(trainer_step(&learner.trainer, &learner.examples, NULL, 5, 1e-3, &result, &error));
     assert_string_equal(error.text,
-                        "45 tokens are more than a micro-batch of 40, and there is no memory for "
-                        "the whole gradient; raise --micro-batch or lower --batch");
+                        "the batch takes several micro-batches of 40 tokens, and there is no "
+                        "memory for the whole gradient; raise --micro-batch or lower --batch");
     learner_close(&learner);
 }
 
