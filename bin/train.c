@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "train/feed.h"
+#include "train/plan.h"
 #include "train/session.h"
 
 static struct {
@@ -23,6 +24,7 @@ static struct {
     int type; /* enum model_type */
     int64_t shard_size;
     int64_t epochs, batch, micro_batch, max_completion;
+    int recompute, gradients; /* of RECOMPUTE_CHOICES, of GRADIENT_CHOICES */
     double rate, warmup, cooldown;
     int64_t examples; /* a stream's length, for the warm-up and the time left */
     const char *save_at;
@@ -68,6 +70,13 @@ static const struct option_entry options[] = {
     {OPTION_INTEGER, 0, "micro-batch", "N", &settings.micro_batch,
      "tokens that go through the model at once; a larger batch is accumulated (default 4096)",
      .minimum = 1, .maximum = 1e8},
+    {OPTION_CHOICE, 0, "recompute", "WHAT", &settings.recompute,
+     "what the backward pass computes again instead of keeping it (default auto: what the memory "
+     "asks for)",
+     .choices = RECOMPUTE_CHOICES, .flags = OPTION_SILENT},
+    {OPTION_CHOICE, 0, "gradients", "WHICH", &settings.gradients,
+     "keep the whole gradient, or a layer's at a time (default auto)", .choices = GRADIENT_CHOICES,
+     .flags = OPTION_SILENT},
     {OPTION_REAL, 'l', "learning-rate", "RATE", &settings.rate, "default 1.5e-6", .minimum = 0,
      .maximum = 10},
     {OPTION_REAL, 0, "warmup", "SHARE", &settings.warmup,
@@ -150,6 +159,7 @@ struct run {
     struct session session;
     struct filter *filter;
     struct feed feed;
+    struct training_plan memory;
     struct trainer trainer;
     struct moment *moments;
     size_t moment_count;
@@ -188,7 +198,7 @@ static bool count_steps(struct run *run, int64_t *per_epoch) {
     return !known || total > 0;
 }
 
-static bool plan(struct run *run, struct error *error) {
+static bool plan_steps(struct run *run, struct error *error) {
     int64_t per_epoch;
     if (!count_steps(run, &per_epoch))
         return true;
@@ -212,6 +222,28 @@ static bool plan(struct run *run, struct error *error) {
     if (!steps_of_share(settings.cooldown, run->total_steps, &run->rate.cooldown, error))
         return error_place(error, "--cooldown");
     return true;
+}
+
+/* Plans the memory of training, and takes it. */
+static bool open_trainer(struct run *run, struct error *error) {
+    const struct plan_request request = {
+        .optimizer = settings.optimizer,
+        .room = settings.micro_batch,
+        .most_rows = feed_most_rows(&run->feed),
+        .recompute = settings.recompute,
+        .gradients = settings.gradients,
+    };
+    if (!plan_training(&run->memory, &run->model, &request, device_memory(run->device), error))
+        return false;
+    return trainer_open(&run->trainer, &run->model, &run->memory.settings, error);
+}
+
+/* Before the first step; without examples there is nothing to tell. */
+static void tell_memory(const struct run *run) {
+    struct buffer text = {0};
+    plan_describe(&run->memory, &text);
+    tool_say(run->invocation, "%.*s", (int)text.size, (const char *)text.data);
+    buffer_free(&text);
 }
 
 /* What the pairs are compared with: from the state of a resumed run, or of the model as it is. */
@@ -268,10 +300,8 @@ static bool open_run(struct run *run, struct error *error) {
         .max_rows = settings.micro_batch,
         .objective = settings.objective,
     };
-    return trainer_open(&run->trainer, &run->model, &settings.optimizer, settings.micro_batch,
-                        error) &&
-           feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
-           plan(run, error) && take_reference(run, error);
+    return feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
+           open_trainer(run, error) && plan_steps(run, error) && take_reference(run, error);
 }
 
 /* A resumed run goes past the examples of the steps behind it, and checks that they are the same.
@@ -384,6 +414,8 @@ static bool train(struct run *run, struct error *error) {
             return stop_requested() ? stop_here(run, error) : false;
         if (count == 0)
             break;
+        if (step == run->session.step + 1)
+            tell_memory(run);
         if (!trainer_step(&run->trainer, &run->feed.examples, order, count, rate, &result, error))
             return error_place(error, "step %lld", (long long)step);
         count_step(run, &result, count);

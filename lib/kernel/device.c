@@ -33,6 +33,10 @@ size_t device_memory(const struct device *device) {
     return device->operations->memory(device);
 }
 
+size_t device_scratch(const struct device *device, struct workload workload) {
+    return device->operations->scratch(device, workload);
+}
+
 void device_fail(struct device *device, const char *format, ...) {
     if (device->failed)
         return;

@@ -44,6 +44,7 @@ struct device_operations {
     void (*close)(struct device *device);
     void (*finish)(struct device *device);
     size_t (*memory)(const struct device *device);
+    size_t (*scratch)(const struct device *device, struct workload workload);
     void *(*allocate)(struct device *device, size_t size, struct error *error); /* 64-byte */
     void (*release)(struct device *device, void *memory, size_t size);
     void (*fresh)(struct device *device, void *memory, size_t size); /* newly cut: may poison */

@@ -64,6 +64,20 @@ bool device_finish(struct device *device, struct error *error);
 /* Bytes that a new arena could have now. */
 size_t device_memory(const struct device *device);
 
+/* The sizes of a training step that scratch memory grows with. */
+struct workload {
+    int64_t rows;       /* T */
+    int64_t longest;    /* rows of a sequence, at most */
+    int64_t widest;     /* columns of the widest matrix but the logits */
+    int64_t heads;      /* H */
+    int64_t head_size;  /* C */
+    int64_t vocabulary; /* V */
+    enum dtype weights;
+};
+
+/* Bytes that the operations of such a step will take for themselves, beside arenas, at most. */
+size_t device_scratch(const struct device *device, struct workload workload);
+
 /* ---- memory ---- */
 
 /*

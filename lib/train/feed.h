@@ -42,6 +42,9 @@ void feed_close(struct feed *feed);
 bool feed_next(struct feed *feed, const size_t **order, size_t *count, struct error *error);
 /* Goes past `steps` batches without using them. False also where there are not as many. */
 bool feed_skip(struct feed *feed, int64_t steps, struct error *error);
+/* Rows that a batch can have in the model, at most; INT64_MAX where it may take several
+ * micro-batches for another reason. */
+int64_t feed_most_rows(const struct feed *feed);
 /* Steps an epoch takes when held; 0 for a stream. */
 int64_t feed_steps_per_epoch(const struct feed *feed);
 

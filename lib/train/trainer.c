@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 static void lay_out(struct trainer *trainer, struct arena *arena,
-                    const struct optimizer_settings *settings, int64_t room) {
+                    const struct trainer_settings *settings) {
     struct model *model = trainer->model;
-    pass_open(&trainer->pass, arena, &model->config, room, room, true);
+    int64_t room = settings->room;
+    enum pass_use use = settings->use == PASS_FORWARD ? PASS_TRAINING : settings->use;
+    pass_open(&trainer->pass, arena, &model->config, room, room, use);
     packing_open(&trainer->packing, model->device, arena, room, model->config.vocabulary);
-    optimizer_open(&trainer->optimizer, settings, model, arena);
+    optimizer_open(&trainer->optimizer, &settings->optimizer, model, arena);
     trainer->values = arena_tensor(arena, DTYPE_F32, 1, room);
 }
 
@@ -19,20 +21,26 @@ static void take_down(struct trainer *trainer) {
     optimizer_close(&trainer->optimizer);
 }
 
-bool trainer_open(struct trainer *trainer, struct model *model,
-                  const struct optimizer_settings *settings, int64_t room, struct error *error) {
-    *trainer = (struct trainer){.model = model};
+size_t trainer_measure(struct model *model, const struct trainer_settings *settings) {
+    struct trainer trainer = {.model = model};
     struct arena measure = arena_measure();
-    lay_out(trainer, &measure, settings, room);
-    take_down(trainer);
+    lay_out(&trainer, &measure, settings);
+    take_down(&trainer);
+    return measure.used;
+}
+
+bool trainer_open(struct trainer *trainer, struct model *model,
+                  const struct trainer_settings *settings, struct error *error) {
+    *trainer = (struct trainer){.model = model};
     if (!transformer_open(&trainer->transformer, model, error))
         return false;
-    if (!arena_open(&trainer->arena, model->device, measure.used, error)) {
+    if (!arena_open(&trainer->arena, model->device, trainer_measure(model, settings), error)) {
         transformer_close(&trainer->transformer);
-        return error_place(error, "training with %lld tokens a micro-batch", (long long)room);
+        return error_place(error, "training with %lld tokens a micro-batch",
+                           (long long)settings->room);
     }
-    lay_out(trainer, &trainer->arena, settings, room);
-    trainer->host_values = allocate((size_t)room, sizeof(float));
+    lay_out(trainer, &trainer->arena, settings);
+    trainer->host_values = allocate((size_t)settings->room, sizeof(float));
     optimizer_reset(&trainer->optimizer);
     return true;
 }
@@ -94,7 +102,7 @@ static void losses(struct trainer *trainer, const struct packed *packed, bool gr
     struct tensor dx = {0}, dw = {0};
     if (gradients) {
         dx = tensor_rows(pass->doutput, 0, hard + soft);
-        dw = trainer->optimizer.gradients[output - trainer->model->weights];
+        dw = trainer->optimizer.sink.gradients[output - trainer->model->weights];
     }
     if (hard > 0)
         cross_entropy(device, tensor_columns(trainer->values, 0, hard),
@@ -156,6 +164,18 @@ static bool weigh_pairs(struct trainer *trainer, const struct records *records, 
     return true;
 }
 
+static void backward(struct trainer *trainer, const struct packed *packed) {
+    const struct model *model = trainer->model;
+    const struct gradient_sink *sink = &trainer->optimizer.sink;
+    const struct learning_weight *output = model_output(model);
+    size_t index = (size_t)(output - model->weights);
+    gradient_begin(sink, index, 1);
+    losses(trainer, packed, true);
+    if (output != model_embedding(model))
+        gradient_end(sink, index, 1);
+    transformer_backward(&trainer->transformer, &trainer->pass, &packed->batch, sink);
+}
+
 /* Forward, loss and backward of what is packed from record `first` on; adds its losses to
  * result->loss. */
 static bool micro_batch(struct trainer *trainer, const struct records *records, size_t first,
@@ -165,9 +185,7 @@ static bool micro_batch(struct trainer *trainer, const struct records *records, 
     transformer_forward(&trainer->transformer, &trainer->pass, &packed.batch, NULL);
     if (pairs && !weigh_pairs(trainer, records, first, &packed, result, error))
         return false;
-    losses(trainer, &packed, true);
-    transformer_backward(&trainer->transformer, &trainer->pass, &packed.batch,
-                         trainer->optimizer.gradients);
+    backward(trainer, &packed);
     if (!fetch_values(trainer, error))
         return false;
     for (int64_t i = 0; !pairs && i < trainer->packing.predicted; i++)
@@ -204,18 +222,25 @@ static void hard_first(struct trainer *trainer, struct records *records) {
     records->order = trainer->order;
 }
 
-bool trainer_gradients(struct trainer *trainer, const struct examples *examples,
-                       const size_t *order, size_t count, struct step_result *result,
-                       struct error *error) {
+static struct records records_of(struct trainer *trainer, const struct examples *examples,
+                                 const size_t *order, size_t count, struct step_result *result) {
     struct records records = {examples, order, count};
     *result = (struct step_result){.terms = count_terms(&records)};
     if (!in_pairs(examples))
         hard_first(trainer, &records);
-    optimizer_zero_gradients(&trainer->optimizer);
-    for (size_t next = 0; next < count;) {
+    return records;
+}
+
+/* Goes through what is packed already, the first `next` records, and through the others in as many
+ * micro-batches as they need. */
+static bool go_through(struct trainer *trainer, const struct records *records, size_t next,
+                       struct step_result *result, struct error *error) {
+    if (!micro_batch(trainer, records, 0, result, error))
+        return false;
+    while (next < records->count) {
         size_t first = next;
-        if (!pack(trainer, &records, &next, error) ||
-            !micro_batch(trainer, &records, first, result, error))
+        if (!pack(trainer, records, &next, error) ||
+            !micro_batch(trainer, records, first, result, error))
             return false;
     }
     result->loss /= (double)result->terms;
@@ -226,11 +251,37 @@ bool trainer_gradients(struct trainer *trainer, const struct examples *examples,
     return true;
 }
 
+bool trainer_gradients(struct trainer *trainer, const struct examples *examples,
+                       const size_t *order, size_t count, struct step_result *result,
+                       struct error *error) {
+    struct records records = records_of(trainer, examples, order, count, result);
+    size_t next = 0;
+    optimizer_zero_gradients(&trainer->optimizer);
+    return pack(trainer, &records, &next, error) &&
+           go_through(trainer, &records, next, result, error);
+}
+
 bool trainer_step(struct trainer *trainer, const struct examples *examples, const size_t *order,
                   size_t count, double rate, struct step_result *result, struct error *error) {
-    if (!trainer_gradients(trainer, examples, order, count, result, error))
+    struct optimizer *optimizer = &trainer->optimizer;
+    struct records records = records_of(trainer, examples, order, count, result);
+    size_t next = 0;
+    if (!pack(trainer, &records, &next, error))
         return false;
-    optimizer_update(&trainer->optimizer, rate);
+    bool at_once = next == count && optimizer->settings.clip <= 0;
+    if (!at_once && optimizer->settings.by_group)
+        return error_set(error,
+                         "the batch takes several micro-batches of %lld tokens, and there is no "
+                         "memory for the whole gradient; raise --micro-batch or lower --batch",
+                         (long long)trainer->packing.capacity);
+    if (at_once)
+        optimizer_at_once(optimizer, rate);
+    else
+        optimizer_zero_gradients(optimizer);
+    if (!go_through(trainer, &records, next, result, error))
+        return false;
+    if (!at_once)
+        optimizer_update(optimizer, rate);
     return device_finish(trainer->model->device, error);
 }
 

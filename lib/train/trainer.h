@@ -20,9 +20,16 @@ struct trainer {
     size_t *order; /* of a batch with soft targets */
 };
 
-/* `room`: rows (tokens) of a micro-batch; no example may need more. */
+struct trainer_settings {
+    struct optimizer_settings optimizer;
+    int64_t room;      /* rows (tokens) of a micro-batch; no example may need more */
+    enum pass_use use; /* what the forward pass keeps; 0: everything */
+};
+
+/* Bytes of a trainer's arena; the model may be without memory (model_measure). */
+size_t trainer_measure(struct model *model, const struct trainer_settings *settings);
 bool trainer_open(struct trainer *trainer, struct model *model,
-                  const struct optimizer_settings *settings, int64_t room, struct error *error);
+                  const struct trainer_settings *settings, struct error *error);
 void trainer_close(struct trainer *trainer);
 
 /*
@@ -39,11 +46,17 @@ struct step_result {
     int64_t ahead;  /* DPO: pairs whose margin is positive */
 };
 
-/* Trains on the records order[0 … count − 1] (order NULL: 0, 1, 2, …). */
+/*
+ * Trains on the records order[0 … count − 1] (order NULL: 0, 1, 2, …). Where they fit one
+ * micro-batch and nothing is clipped, weights are updated during the backward pass; it makes no
+ * difference to the result. An optimizer with room for a group of gradients alone fails where they
+ * do not.
+ */
 bool trainer_step(struct trainer *trainer, const struct examples *examples, const size_t *order,
                   size_t count, double rate, struct step_result *result, struct error *error);
 
-/* Gradients of that loss without an update: left in trainer->optimizer.gradients. */
+/* Gradients of that loss without an update: left in trainer->optimizer.gradients, which must have
+ * room for all of them. */
 bool trainer_gradients(struct trainer *trainer, const struct examples *examples,
                        const size_t *order, size_t count, struct step_result *result,
                        struct error *error);

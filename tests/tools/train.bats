@@ -57,8 +57,9 @@ interrupt() { # SIGNAL OUT ARGUMENT…
         --metrics m.rec ex.rec
     [ "$status" -eq 0 ]
     [ "$output" = "" ]
-    [[ $stderr == "train: 30 steps in "*" s, loss "* ]]
-    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ ${stderr_lines[0]} == "train: memory "*" MiB: weights "*", moments "*", gradients "*", activations "* ]]
+    [[ ${stderr_lines[1]} == "train: 30 steps in "*" s, loss "* ]]
+    [ "${#stderr_lines[@]}" -eq 2 ]
     [ "$(ls out | tr '\n' ' ')" = \
         "config.json lockpick.json model.safetensors tokenizer.json tokenizer_config.json " ]
     cmp model/config.json out/config.json
@@ -113,6 +114,32 @@ interrupt() { # SIGNAL OUT ARGUMENT…
     [ "$(values one.rec loss)" = "$(values two.rec loss)" ]
     tune -o four -e 1 --metrics four.rec --warmup 3 ex.rec
     run ! cmp -s one/model.safetensors four/model.safetensors
+}
+
+@test "what is recomputed and whose gradients are kept changes no bit" {
+    make_inputs 40
+    make_model --set num_hidden_layers=3 -f -o model
+    tune -o whole --metrics whole.rec -e 2 -b 16 --recompute none --gradients whole ex.rec
+    for recompute in norms attention layer; do
+        tune -f -o one --metrics one.rec -e 2 -b 16 --recompute $recompute ex.rec
+        same_run one one.rec
+    done
+    tune -f -o one --metrics one.rec -e 2 -b 16 --gradients layer --recompute layer <ex.rec
+    same_run one one.rec
+    run train -d cpu -t 1 -m model -l 1e-3 -f -o one -b 16 --gradients layer --recompute layer ex.rec
+    [[ $output == *"(by layer)"*"(layers recomputed)"* ]]
+}
+
+@test "a plan of memory that cannot be met is refused with what would fit" {
+    make_inputs 8
+    run tune -o out --micro-batch 100M ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output =~ ^"train: a micro-batch of 100000000 tokens needs "[0-9.]+" GiB beside the model, and "[0-9.]+" GiB are free on cpu; --micro-batch "([0-9]+)" would fit"$ ]]
+    [ "${BASH_REMATCH[1]}" -gt 100000 ]
+    [ ! -e out ]
+    run tune -o out -b 20 --micro-batch 50 --gradients layer ex.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: step 1: the batch takes several micro-batches of 50 tokens, and there is no memory for the whole gradient; raise --micro-batch or lower --batch" ]
 }
 
 @test "accumulated micro-batches give the loss of the whole batch" {

@@ -76,7 +76,8 @@ static void run_open(struct run *run, struct fixture *fixture, const char *prefi
     struct error error = {0};
     if (!model_open(&run->model, "tests/golden/checkpoint/tied", fixture->device,
                     (struct model_opening){.use = MODEL_LEARNING}, &error) ||
-        !trainer_open(&run->trainer, &run->model, &lion, room, &error))
+        !trainer_open(&run->trainer, &run->model,
+                      &(struct trainer_settings){.optimizer = lion, .room = room}, &error))
         fail_msg("%s", error.text);
     examples_open(&run->examples, NULL, &run->model.config, 100);
     take_sequences(&run->examples, prefix);

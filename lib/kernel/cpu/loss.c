@@ -50,6 +50,10 @@ static float cross_entropy_row(const struct row_loss *loss, int64_t row, float *
     return (at_target - most) - logf(total);
 }
 
+size_t cpu_loss_floats(int64_t rows, int64_t vocabulary) {
+    return (size_t)(chunk_rows(rows, vocabulary) * ((vocabulary + 15) / 16 * 16));
+}
+
 /* KL(q ‖ softmax) = −entropy − Σ q·(z − most) + Σq·log total; ∂loss/∂logits =
  * weight·(Σq·softmax − q). */
 static float divergence_row(const struct row_loss *loss, int64_t row, float *z, bool gradient,

@@ -84,13 +84,13 @@ enum scratch_use {
     SCRATCH_WORK,   /* partial sums */
     SCRATCH_LOGITS, /* of a chunk of rows */
     SCRATCH_NARROW, /* their gradient, rounded */
-    SCRATCH_HEADS,  /* queries, keys, values rounded */
     SCRATCH_USES,
 };
 
 constexpr int STAGING = 16 << 20;   /* bytes of each pinned buffer */
 constexpr int WORKSPACE = 64 << 20; /* bytes for cuBLASLt */
 constexpr int PLANS = 1024;         /* shapes of products remembered */
+constexpr int MOST_CHUNKS = 288;    /* of rows, each with sums of its own: sums.h */
 
 struct product_plan; /* product.cu */
 
@@ -206,6 +206,8 @@ void cuda_attention_cached(struct device *, struct tensor out, struct tensor q, 
                            struct sequences sequences, int64_t page_size,
                            struct attention_shape shape);
 
+/* Bytes for the logits of so many rows and their gradient. */
+size_t cuda_loss_scratch(int64_t rows, int64_t vocabulary, bool narrow);
 void cuda_cross_entropy(struct device *, struct tensor log_probability, struct tensor dx,
                         struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                         struct tensor weights);

@@ -15,6 +15,11 @@ static int64_t chunk_rows(int64_t rows, int64_t vocabulary) {
     return count < rows ? count : rows;
 }
 
+size_t cuda_loss_scratch(int64_t rows, int64_t vocabulary, bool narrow) {
+    size_t logits = (size_t)(chunk_rows(rows, vocabulary) * ((vocabulary + 7) / 8 * 8));
+    return logits * (narrow ? sizeof(float) + sizeof(uint16_t) : sizeof(float));
+}
+
 struct loss_chunk {
     struct tensor z;  /* logits f32 [count, V] */
     struct tensor dz; /* their gradient: z itself, bf16, or none */
