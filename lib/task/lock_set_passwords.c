@@ -100,7 +100,14 @@ static bool read_lines(struct lock_passwords *passwords, const char *path, struc
     return true;
 }
 
-/* A domain, a tab, and all behind it as it stands. */
+static bool is_held_out(const struct lock_settings *settings, struct text domain) {
+    for (size_t i = 0; i < settings->held_out.count; i++)
+        if (text_is(domain, settings->held_out.items[i]))
+            return true;
+    return false;
+}
+
+/* A domain, a tab, and all behind it as it stands. Of a domain held out no password is shown. */
 static bool add_domain(struct lock_passwords *passwords, struct text line, struct error *error) {
     const char *tab = memchr(line.bytes, '\t', line.size);
     const char *end = line.bytes + line.size;
@@ -112,6 +119,8 @@ static bool add_domain(struct lock_passwords *passwords, struct text line, struc
                                      {tab + 1, (size_t)(end - tab - 1)}};
     if (!check_line(passwords, entry.password, "those of domains", error))
         return false;
+    if (is_held_out(passwords->settings, entry.domain))
+        return true;
     for (size_t i = 0; i < passwords->domain_count; i++) {
         if (text_equal(passwords->domains[i].domain, entry.domain))
             return error_set(error, "this domain stands there already");

@@ -298,10 +298,26 @@ static void held_out_domains_are_left_out_and_counted(void **state) {
     assert_int_equal(count_of(lines, "\n"), 40);
     free(lines);
     settings.held_out.count = 2;
+    settings.wrong_domain_share = 0; /* b is left, and no other */
     set = open_set(&settings);
     assert_int_equal(lock_set_size(set), 20);
     assert_int_equal(lock_set_held_out(set), 20);
     lock_set_close(set);
+}
+
+static void the_password_of_a_held_out_domain_is_never_shown(void **state) {
+    static const char *domains[] = {"c"};
+    struct lock_settings settings = by_domain(300);
+    char *lines;
+
+    (void)state;
+    settings.held_out = (struct text_list){domains, 1};
+    settings.wrong_domain_share = 0.8;
+    lines = all_of(&settings);
+    assert_int_equal(count_of(lines, "\n"), 400);
+    assert_int_equal(count_of(lines, "gamma"), 0);
+    assert_in_range(count_of(lines, "\"password\":\"wrong-domain\""), 131, 189); /* 160 ± 6 */
+    free(lines);
 }
 
 static void a_held_out_domain_that_no_problem_has_is_refused(void **state) {
@@ -639,6 +655,7 @@ int main(void) {
         cmocka_unit_test(a_domain_without_a_password_is_refused_with_the_problem),
         cmocka_unit_test(passwords_of_domains_that_cannot_be_are_refused_with_their_line),
         cmocka_unit_test(held_out_domains_are_left_out_and_counted),
+        cmocka_unit_test(the_password_of_a_held_out_domain_is_never_shown),
         cmocka_unit_test(a_held_out_domain_that_no_problem_has_is_refused),
         cmocka_unit_test(three_policies_have_a_third_each_behind_their_passwords),
         cmocka_unit_test(the_intermediate_side_is_joined_like_the_others),
