@@ -22,6 +22,16 @@ struct over {
     size_t *set_of; /* of each row; LEVELS_NONE: left out */
 };
 
+/* Whether two keys are written alike: a level may be the number 3 here and the text there. */
+static bool same_text(const struct key *a, const struct key *b) {
+    struct buffer text = {0};
+    key_print(b, &text);
+    buffer_append(&text, "", 1);
+    const bool same = key_is(a, (const char *)text.data);
+    buffer_free(&text);
+    return same;
+}
+
 static bool is_left_out(const struct over_settings *settings, const struct record *row, bool *out,
                         struct error *error) {
     struct key value, except = {.kind = KEY_MISSING};
@@ -32,7 +42,7 @@ static bool is_left_out(const struct over_settings *settings, const struct recor
         return error_set(error,
                          "a group without '%s' beside groups with one cannot be averaged over it",
                          settings->field);
-    *out = except.kind != KEY_MISSING && key_compare(&value, &except) == 0;
+    *out = except.kind != KEY_MISSING && same_text(&value, &except);
     return true;
 }
 

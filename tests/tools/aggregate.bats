@@ -143,6 +143,9 @@ rated() {
         tr ' ' '\t' | diff - got
     aggregate -q -b domain,trained_on --over domain --format tsv d.rec | tail -n 1 | cut -f 3,5 >got
     printf '3\t0.5833333333333334\n' | diff - got
+    printf '%s\n' '{"id":"a","level":3,"trained_on":"3","correct":true}' '{"id":"b","level":4,"trained_on":"3","correct":false}' |
+        records make -q | aggregate -q -b level,trained_on --over level --except trained_on --format tsv | tail -n 1 | cut -f 3,5 >got
+    printf '1\t0\n' | diff - got
     records cat -q d.rec <(echo '{"id":"q","trained_on":"x","correct":true}' | records make -q) -o gap.rec
     run --separate-stderr aggregate -q -b domain,trained_on --over domain gap.rec
     [ "$status" = 1 ]
