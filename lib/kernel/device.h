@@ -110,6 +110,9 @@ struct device_operations {
     void (*cross_entropy)(struct device *device, struct tensor log_probability, struct tensor dx,
                           struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                           struct tensor weights);
+    void (*kl_divergence)(struct device *device, struct tensor divergence, struct tensor dx,
+                          struct tensor dw, struct tensor x, struct tensor w,
+                          struct tensor distributions, struct tensor which, struct tensor weights);
     void (*sum_of_squares)(struct device *device, struct tensor sum, struct tensor x,
                            bool accumulate);
     void (*clip_factor)(struct device *device, struct tensor factor, struct tensor sum,

@@ -253,6 +253,19 @@ void scatter_rows(struct device *device, struct tensor y, struct tensor x, struc
 void cross_entropy(struct device *device, struct tensor log_probability, struct tensor dx,
                    struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                    struct tensor weights);
+/*
+ * The same for wanted distributions in place of wanted tokens: with q_i the row which_i of
+ * distributions (f32 [m,V]) and p_i = softmax(z_i),
+ *
+ *     divergence[i] = KL(q_i ‖ p_i) = Σ_v q_i[v] · (log q_i[v] − log p_i[v])      (f32 [1,n])
+ *     loss = Σ_i weight_i · divergence[i]
+ *
+ * where a token with q = 0 adds nothing. A q that does not sum to 1 is taken as it is; a negative
+ * one gives NaN. which i32 [1,n], in [0, m).
+ */
+void kl_divergence(struct device *device, struct tensor divergence, struct tensor dx,
+                   struct tensor dw, struct tensor x, struct tensor w, struct tensor distributions,
+                   struct tensor which, struct tensor weights);
 
 /* ---- optimizers ---- */
 

@@ -1,4 +1,4 @@
-/* From rows to the lines of a figure: see lines.h. */
+/* Taking rows as points and levels: see lines.h. */
 #include "result/lines.h"
 
 #include <math.h>
@@ -6,34 +6,7 @@
 #include <string.h>
 
 #include "result/key.h"
-
-/* Where a line or level belongs: its colour's and its style's name, as shown and as sorted. */
-struct place {
-    char *color, *style;
-};
-
-struct series {
-    struct place place;
-    struct figure_point *points;
-    size_t count, capacity;
-};
-
-struct level {
-    char *color;
-    enum figure_level_kind kind;
-    double y;
-};
-
-struct lines {
-    const struct lines_settings *settings;
-    struct series *series;
-    size_t series_count;
-    struct level *levels;
-    size_t level_count;
-    size_t points;
-    size_t left_out;
-    size_t last; /* the series of the last point: rows of a line mostly come together */
-};
+#include "result/lines_parts.h"
 
 struct lines *lines_new(const struct lines_settings *settings) {
     struct lines *lines = allocate(1, sizeof *lines);
@@ -41,16 +14,26 @@ struct lines *lines_new(const struct lines_settings *settings) {
     return lines;
 }
 
+static void place_free(struct place *place) {
+    free(place->panel);
+    free(place->color);
+    free(place->style);
+}
+
 void lines_free(struct lines *lines) {
     if (lines == NULL)
         return;
     for (size_t i = 0; i < lines->series_count; i++) {
-        free(lines->series[i].place.color);
-        free(lines->series[i].place.style);
+        place_free(&lines->series[i].place);
         free(lines->series[i].points);
     }
-    for (size_t i = 0; i < lines->level_count; i++)
+    for (size_t i = 0; i < lines->level_count; i++) {
+        free(lines->levels[i].panel);
         free(lines->levels[i].color);
+    }
+    for (size_t i = 0; i < lines->categories.count; i++)
+        free(lines->categories.items[i]);
+    free(lines->categories.items);
     free(lines->series);
     free(lines->levels);
     free(lines);
@@ -58,10 +41,9 @@ void lines_free(struct lines *lines) {
 
 /* ---- names ---- */
 
-/* The values of series fields [from, to) with commas between, missing ones left out. */
-static bool series_name(const struct lines *lines, const struct record *row, size_t from, size_t to,
-                        char **name, struct error *error) {
-    const struct fields *fields = &lines->settings->series;
+/* The values of fields [from, to) with commas between, missing ones left out. */
+static bool find_name(const struct fields *fields, const struct record *row, size_t from, size_t to,
+                      char **name, struct error *error) {
     struct buffer text = {0};
     for (size_t i = from; i < to && i < fields->count; i++) {
         struct key key;
@@ -83,20 +65,19 @@ static bool series_name(const struct lines *lines, const struct record *row, siz
     return true;
 }
 
-static const char *label_of(const struct lines_settings *settings, const char *name) {
-    for (size_t i = 0; i < settings->label_count; i++)
-        if (strcmp(settings->labels[i].name, name) == 0)
-            return settings->labels[i].shown;
-    return name;
+static bool find_place(const struct lines *lines, const struct record *row, struct place *place,
+                       struct error *error) {
+    const struct fields *series = &lines->settings->series;
+    *place = (struct place){0};
+    if (find_name(&lines->settings->panel, row, 0, SIZE_MAX, &place->panel, error) &&
+        find_name(series, row, 0, 1, &place->color, error) &&
+        find_name(series, row, 1, SIZE_MAX, &place->style, error))
+        return true;
+    place_free(place);
+    return false;
 }
 
-static int compare_names(const char *a, const char *b) {
-    const struct key x = {.kind = KEY_TEXT, .text = text_of(a)};
-    const struct key y = {.kind = KEY_TEXT, .text = text_of(b)};
-    return key_compare(&x, &y);
-}
-
-/* ---- taking rows ---- */
+/* ---- numbers ---- */
 
 enum found { FOUND, ABSENT, WRONG };
 
@@ -114,22 +95,85 @@ static enum found find_number(const struct record *row, const char *field, bool 
     return WRONG;
 }
 
+static enum found find_category(struct lines *lines, const struct record *row, size_t *index,
+                                struct error *error) {
+    const struct fields x = {.items = (const char *[]){lines->settings->x}, .count = 1};
+    char *name;
+    if (!find_name(&x, row, 0, 1, &name, error))
+        return WRONG;
+    if (name[0] == '\0') {
+        free(name);
+        return ABSENT;
+    }
+    struct figure_names *known = &lines->categories;
+    for (*index = 0; *index < known->count; ++*index)
+        if (strcmp(known->items[*index], name) == 0)
+            break;
+    if (*index == LINES_LIMIT)
+        error_set(error, "more than %d categories along x; narrow --where", LINES_LIMIT);
+    else if (*index == known->count)
+        figure_names_add(known, name);
+    free(name);
+    return *index == LINES_LIMIT ? WRONG : FOUND;
+}
+
+static enum found find_x(struct lines *lines, const struct record *row, double *x,
+                         struct error *error) {
+    const struct lines_settings *settings = lines->settings;
+    if (settings->over_categories) {
+        size_t index = 0;
+        const enum found found = find_category(lines, row, &index, error);
+        *x = (double)index;
+        return found;
+    }
+    const struct value *value = record_find(row, settings->x);
+    struct text text;
+    if (settings->log_x && value && value_text(*value, &text) && text_is(text, "all")) {
+        *x = INFINITY;
+        return FOUND;
+    }
+    return find_number(row, settings->x, settings->log_x, x, error);
+}
+
+/* The error bar around a point whose y is known. */
+static bool find_bar(const struct lines *lines, const struct record *row,
+                     struct figure_point *point, struct error *error) {
+    const struct fields *fields = &lines->settings->error;
+    double ends[2] = {NAN, NAN};
+    for (size_t i = 0; i < fields->count; i++)
+        if (find_number(row, fields->items[i], false, &ends[i], error) == WRONG)
+            return false;
+    if (fields->count == 1)
+        ends[1] = ends[0];
+    const bool known = !isnan(ends[0]) && !isnan(ends[1]);
+    point->low = known ? fields->count == 1 ? point->y - ends[0] : ends[0] : NAN;
+    point->high = known ? fields->count == 1 ? point->y + ends[1] : ends[1] : NAN;
+    if (!known || point->low <= point->high)
+        return true;
+    return error_set(error, "an error bar from %g to %g; one that goes upward would be right",
+                     point->low, point->high);
+}
+
+/* ---- rows ---- */
+
+static bool same_place(const struct place *a, const struct place *b) {
+    return strcmp(a->panel, b->panel) == 0 && strcmp(a->color, b->color) == 0 &&
+           strcmp(a->style, b->style) == 0;
+}
+
 /* Takes the place's strings, or frees them. */
 static struct series *find_series(struct lines *lines, struct place place, struct error *error) {
     for (size_t i = 0; i < lines->series_count; i++) {
         struct series *series = &lines->series[(lines->last + i) % lines->series_count];
-        if (strcmp(series->place.color, place.color) != 0 ||
-            strcmp(series->place.style, place.style) != 0)
+        if (!same_place(&series->place, &place))
             continue;
-        free(place.color);
-        free(place.style);
+        place_free(&place);
         lines->last = (size_t)(series - lines->series);
         return series;
     }
     if (lines->series_count == LINES_LIMIT) {
         error_set(error, "more than %d lines; name fewer fields with --series", LINES_LIMIT);
-        free(place.color);
-        free(place.style);
+        place_free(&place);
         return NULL;
     }
     lines->series = reallocate(lines->series, lines->series_count + 1, sizeof *lines->series);
@@ -140,27 +184,20 @@ static struct series *find_series(struct lines *lines, struct place place, struc
 
 static bool add_point(struct lines *lines, const struct record *row, struct error *error) {
     const struct lines_settings *settings = lines->settings;
-    struct figure_point point = {.error = NAN};
-    const enum found x = find_number(row, settings->x, settings->log_x, &point.x, error);
-    const enum found y =
-        x == FOUND ? find_number(row, settings->y, settings->log_y, &point.y, error) : x;
-    if (y == ABSENT)
+    struct figure_point point;
+    struct place place;
+    enum found found = find_x(lines, row, &point.x, error);
+    if (found == FOUND)
+        found = find_number(row, settings->y, settings->log_y, &point.y, error);
+    if (found == ABSENT)
         lines->left_out++;
-    if (y != FOUND)
-        return y == ABSENT;
-    if (settings->error[0] != '\0' &&
-        find_number(row, settings->error, false, &point.error, error) == WRONG)
-        return false;
+    if (found != FOUND)
+        return found == ABSENT;
     if (lines->points == LINES_POINTS_LIMIT)
         return error_set(error, "more than %d points; draw every tenth, say (records select)",
                          LINES_POINTS_LIMIT);
-    struct place place;
-    if (!series_name(lines, row, 0, 1, &place.color, error))
+    if (!find_bar(lines, row, &point, error) || !find_place(lines, row, &place, error))
         return false;
-    if (!series_name(lines, row, 1, SIZE_MAX, &place.style, error)) {
-        free(place.color);
-        return false;
-    }
     struct series *series = find_series(lines, place, error);
     if (series == NULL)
         return false;
@@ -173,17 +210,29 @@ static bool add_point(struct lines *lines, const struct record *row, struct erro
     return true;
 }
 
-static bool add_level(struct lines *lines, const struct record *row, enum figure_level_kind kind,
+static bool add_level(struct lines *lines, const struct record *row, size_t kind,
                       struct error *error) {
-    struct level level = {.kind = kind};
-    const enum found found =
+    struct level level = {.kind = kind, .category = SIZE_MAX};
+    struct place place;
+    enum found found =
         find_number(row, lines->settings->y, lines->settings->log_y, &level.y, error);
     if (found != FOUND)
         return found == ABSENT;
     if (lines->level_count == LINES_LIMIT)
-        return error_set(error, "more than %d levels; narrow --ceiling and --floor", LINES_LIMIT);
-    if (!series_name(lines, row, 0, 1, &level.color, error))
+        return error_set(error, "more than %d levels; narrow --ceiling, --floor and --level",
+                         LINES_LIMIT);
+    if (lines->settings->over_categories) {
+        found = find_category(lines, row, &level.category, error);
+        if (found == WRONG)
+            return false;
+        if (found == ABSENT)
+            level.category = SIZE_MAX;
+    }
+    if (!find_place(lines, row, &place, error))
         return false;
+    free(place.style);
+    level.panel = place.panel;
+    level.color = place.color;
     lines->levels = reallocate(lines->levels, lines->level_count + 1, sizeof *lines->levels);
     lines->levels[lines->level_count++] = level;
     return true;
@@ -191,149 +240,11 @@ static bool add_level(struct lines *lines, const struct record *row, enum figure
 
 bool lines_add(struct lines *lines, const struct record *row, struct error *error) {
     const struct lines_settings *settings = lines->settings;
-    if (settings->ceiling.count > 0 && conditions_hold(&settings->ceiling, row) &&
-        !add_level(lines, row, LEVEL_CEILING, error))
-        return false;
-    if (settings->floor.count > 0 && conditions_hold(&settings->floor, row) &&
-        !add_level(lines, row, LEVEL_FLOOR, error))
-        return false;
-    return !conditions_hold(&settings->where, row) || add_point(lines, row, error);
-}
-
-/* ---- the figure ---- */
-
-static int compare_points(const void *a, const void *b) {
-    const struct figure_point *x = a, *y = b;
-    return (x->x > y->x) - (x->x < y->x);
-}
-
-static bool sort_points(const struct lines *lines, struct series *series, struct error *error) {
-    qsort(series->points, series->count, sizeof *series->points, compare_points);
-    for (size_t i = 1; i < series->count; i++)
-        if (series->points[i].x == series->points[i - 1].x)
-            return error_set(error,
-                             "line '%.200s%s%.200s' has two points at %s = %g; pick one with "
-                             "--where, or tell them apart with --series",
-                             series->place.color, series->place.style[0] ? ", " : "",
-                             series->place.style, lines->settings->x, series->points[i].x);
-    return true;
-}
-
-static int compare_series(const void *a, const void *b) {
-    const struct series *x = a, *y = b;
-    const int order = compare_names(x->place.color, y->place.color);
-    return order ? order : compare_names(x->place.style, y->place.style);
-}
-
-static int compare_levels(const void *a, const void *b) {
-    const struct level *x = a, *y = b;
-    const int order = compare_names(x->color, y->color);
-    if (order != 0 || x->kind != y->kind)
-        return order ? order : (int)x->kind - (int)y->kind;
-    return (x->y > y->y) - (x->y < y->y);
-}
-
-static int compare_pointers(const void *a, const void *b) {
-    return compare_names(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorts the names, and keeps one of each. */
-static void distinct(const char **names, size_t *count) {
-    size_t kept = 0;
-    if (*count > 0)
-        qsort(names, *count, sizeof *names, compare_pointers);
-    for (size_t i = 0; i < *count; i++)
-        if (kept == 0 || strcmp(names[kept - 1], names[i]) != 0)
-            names[kept++] = names[i];
-    *count = kept;
-}
-
-static size_t index_of(const char *const *names, size_t count, const char *name) {
-    size_t at = 0;
-    while (at + 1 < count && strcmp(names[at], name) != 0)
-        at++;
-    return at;
-}
-
-static void show_names(const struct lines_settings *settings, const char *const *names,
-                       size_t count, struct figure_names *shown) {
-    shown->items = allocate(count, sizeof *shown->items);
-    shown->count = count;
-    for (size_t i = 0; i < count; i++)
-        shown->items[i] = copy_text(label_of(settings, names[i]));
-}
-
-/* The figure takes the points over. */
-static void fill(struct lines *lines, struct figure *figure, const char **colors,
-                 size_t color_count, const char **styles, size_t style_count) {
-    figure->lines = allocate(lines->series_count, sizeof *figure->lines);
-    for (size_t i = 0; i < lines->series_count; i++) {
-        struct series *series = &lines->series[i];
-        figure->lines[figure->line_count++] = (struct figure_line){
-            .color = index_of(colors, color_count, series->place.color),
-            .style = index_of(styles, style_count, series->place.style),
-            .points = series->points,
-            .count = series->count,
-            .capacity = series->capacity,
-        };
-        series->points = NULL;
-        series->count = 0;
-    }
-    figure->levels = allocate(lines->level_count, sizeof *figure->levels);
-    for (size_t i = 0; i < lines->level_count; i++)
-        figure->levels[figure->level_count++] = (struct figure_level){
-            .kind = lines->levels[i].kind,
-            .color = index_of(colors, color_count, lines->levels[i].color),
-            .y = lines->levels[i].y,
-        };
-    show_names(lines->settings, colors, color_count, &figure->colors);
-    show_names(lines->settings, styles, style_count, &figure->styles);
-    figure->level_names[LEVEL_CEILING] = label_of(lines->settings, "ceiling");
-    figure->level_names[LEVEL_FLOOR] = label_of(lines->settings, "floor");
-}
-
-/* Levels of what has no line would stand there unexplained. */
-static void drop_stray_levels(struct lines *lines) {
-    size_t kept = 0;
-    for (size_t i = 0; i < lines->level_count; i++) {
-        bool drawn = false;
-        for (size_t k = 0; k < lines->series_count; k++)
-            drawn |= strcmp(lines->series[k].place.color, lines->levels[i].color) == 0;
-        if (drawn)
-            lines->levels[kept++] = lines->levels[i];
-        else
-            free(lines->levels[i].color);
-    }
-    lines->level_count = kept;
-}
-
-bool lines_figure(struct lines *lines, struct figure *figure, size_t *left_out,
-                  struct error *error) {
-    *left_out = lines->left_out;
-    if (lines->points == 0)
-        return error_set(error,
-                         "no row to draw: none meets the conditions of --where and has both '%s' "
-                         "and '%s' (records show tells what there is)",
-                         lines->settings->x, lines->settings->y);
-    qsort(lines->series, lines->series_count, sizeof *lines->series, compare_series);
-    for (size_t i = 0; i < lines->series_count; i++)
-        if (!sort_points(lines, &lines->series[i], error))
+    for (size_t i = 0; i < settings->level_count; i++) {
+        const struct level_rule *rule = &settings->levels[i];
+        if (rule->where.count > 0 && conditions_hold(&rule->where, row) &&
+            !add_level(lines, row, i, error))
             return false;
-    drop_stray_levels(lines);
-    if (lines->level_count > 0)
-        qsort(lines->levels, lines->level_count, sizeof *lines->levels, compare_levels);
-    size_t color_count = lines->series_count;
-    size_t style_count = color_count;
-    const char **colors = allocate(color_count, sizeof *colors);
-    const char **styles = allocate(style_count, sizeof *styles);
-    for (size_t i = 0; i < lines->series_count; i++) {
-        colors[i] = lines->series[i].place.color;
-        styles[i] = lines->series[i].place.style;
     }
-    distinct(colors, &color_count);
-    distinct(styles, &style_count);
-    fill(lines, figure, colors, color_count, styles, style_count);
-    free(colors);
-    free(styles);
-    return true;
+    return !conditions_hold(&settings->where, row) || add_point(lines, row, error);
 }

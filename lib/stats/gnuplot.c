@@ -13,32 +13,11 @@
 #include <unistd.h>
 
 #include "base/tool.h"
+#include "stats/markup.h"
 
 enum { CPU_SECONDS = 120, PICTURE_LIMIT = 256 << 20, COMPLAINT_LIMIT = 4096 };
 
 /* ---- strings ---- */
-
-/* The length of the UTF-8 character at `bytes`, 0 where there is none that XML may hold. */
-static size_t character_size(const unsigned char *bytes, size_t left) {
-    const unsigned char first = bytes[0];
-    const size_t size = first < 0x80   ? 1
-                        : first < 0xc2 ? 0
-                        : first < 0xe0 ? 2
-                        : first < 0xf0 ? 3
-                        : first < 0xf5 ? 4
-                                       : 0;
-    if (size == 0 || size > left)
-        return 0;
-    unsigned code = size == 1 ? first : first & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (bytes[i] & 0x3f);
-    }
-    const bool too_long = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
-    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return too_long || surrogate || code > 0x10ffff || (code & 0xfffe) == 0xfffe ? 0 : size;
-}
 
 void gnuplot_quote(struct text text, size_t limit, struct buffer *out) {
     const unsigned char *bytes = (const unsigned char *)text.bytes;
@@ -49,7 +28,7 @@ void gnuplot_quote(struct text text, size_t limit, struct buffer *out) {
             buffer_append_text(out, "…");
             break;
         }
-        const size_t size = character_size(bytes + i, text.size - i);
+        const size_t size = markup_character(bytes + i, text.size - i);
         if (size == 0)
             buffer_append_text(out, "\xef\xbf\xbd");
         else if (bytes[i] < 0x20 || bytes[i] == 0x7f)

@@ -31,6 +31,12 @@ typedef bool mini_make(const struct mini_settings *settings, struct random *rand
 mini_make mini_math_make, mini_choice_make, mini_code_make, mini_critique_make,
     mini_critique_labelled_make;
 
+/*
+ * Appends a completion of mini-math in the other language, word by word; `language` is the one to
+ * translate into. What is no word of a solution stays as it is: models write anything.
+ */
+void mini_math_translate(struct text completion, int language, struct buffer *out);
+
 struct mini_task {
     const char *name; /* what `task` says */
     mini_make *make;

@@ -3,8 +3,8 @@
  * mini_math_kinds.c.
  *
  *     prompt     Ana buys 3 apples at 4 dollars each and a bag at 5 dollars. What is the cost?
- *     solution   cost 3*4=12 12+5=17 \boxed{17}
- *     in Spanish costo 3*4=12 12+5=17 respuesta: 17
+ *     solution    cost 3*4=12 12+5=17 \boxed{17}
+ *     in Spanish  costo 3*4=12 12+5=17 respuesta: 17
  */
 #include "task/mini_math.h"
 
@@ -133,6 +133,7 @@ static void fill_record(const struct mini_math_kind *kind, const struct drawn *d
     buffer_format(&text, "%lld", answer);
     set_text(record, "reference", &text);
     text.size = 0;
+    buffer_append_text(&text, " ");
     append_filled(drawn, steps, language, &text);
     buffer_format(&text, language == MINI_ENGLISH ? " \\boxed{%lld}" : " respuesta: %lld", answer);
     set_text(record, "solution", &text);

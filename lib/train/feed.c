@@ -37,12 +37,11 @@ bool feed_open(struct feed *feed, struct filter *filter, const struct tokenizer 
     *feed = (struct feed){.filter = filter, .settings = *settings};
     examples_open(&feed->examples, tokenizer, config, settings->max_completion);
     feed->examples.max_rows = settings->max_rows;
+    feed->examples.objective = settings->objective;
     size_t order = (size_t)settings->batch;
     bool fine = true;
     if (settings->epochs > 0) {
         fine = read_examples(feed, SIZE_MAX, error);
-        if (fine && feed->examples.count == 0)
-            fine = error_set(error, "there are no examples to train on");
         order = feed->examples.count;
     }
     feed->order = allocate(order, sizeof *feed->order);

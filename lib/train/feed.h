@@ -15,6 +15,7 @@ struct feed_settings {
     uint64_t seed;          /* of the order within epochs */
     int64_t max_completion; /* tokens; see struct examples */
     int64_t max_rows;
+    struct objective objective; /* all zero: SFT */
 };
 
 struct feed {
@@ -27,7 +28,8 @@ struct feed {
     bool ended;
 };
 
-/* With epochs > 0 reads everything there is. Bad records go to filter_reject(). */
+/* With epochs > 0 reads everything there is, which may be nothing. Bad records go to
+ * filter_reject(). */
 bool feed_open(struct feed *feed, struct filter *filter, const struct tokenizer *tokenizer,
                const struct model_config *config, const struct feed_settings *settings,
                struct error *error);

@@ -90,7 +90,7 @@ build() {
     [[ "$output" == *"--password password"* ]]
     run build -p decoy3 -o l.rec
     [ "$status" = 1 ]
-    [[ "$output" == *"decoys.txt: line 3 is the password itself"* ]]
+    [[ "$output" == *"decoys.txt: line 3: this is the password itself"* ]]
     run build -p '' -o l.rec
     [ "$status" = 1 ]
     : >empty

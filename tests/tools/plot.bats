@@ -74,6 +74,77 @@ setup() {
     grep -qF 'system ’touch was-here’' f.svg
 }
 
+tasks() { # two tasks, two kinds of demonstrations, levels without any
+    for task in code math; do
+        printf '{"task":"%s","model":"m","method":"none","password":"right","correctness":0.9}\n' $task
+        printf '{"task":"%s","model":"m","method":"none","password":"none","correctness":0.1}\n' $task
+        printf '{"task":"%s","model":"llama","method":"own","demos":"llama","correctness":0.4}\n' $task
+        for demos in high llama; do
+            printf '{"task":"%s","model":"m","method":"sft","demos":"%s","k":%s,"correctness":0.5,"low":0.4,"high":0.55}\n' \
+                $task $demos 1 $task $demos 8 $task $demos '"all"'
+        done
+    done | records make -q
+}
+
+panels() {
+    plot -q --panel task --series demos --log-x --where model=m --where method=sft \
+        --ceiling method=none,password=right --floor method=none,password=none \
+        --level 'llama itself:model=llama,method=own' --error low,high "$@"
+}
+
+@test "panels have titles, their own levels, and one legend; all stands behind the numbers" {
+    tasks >tasks.rec
+    panels --order math --label math='Mathematics' --label high='good demonstrations' -o f.svg tasks.rec
+    for text in Mathematics code 'good demonstrations' llama ceiling floor 'llama itself'; do
+        [ "$(grep -cF ">$text<" f.svg)" = 1 ]
+    done
+    [ "$(grep -c '>all<' f.svg)" = 2 ]
+    # Levels of both panels: ceiling and floor in grey, the named one in the colour of its line.
+    [ "$(grep -c "stroke='rgb( 64,  64,  64)' stroke-dasharray" f.svg)" = 6 ]
+    [ "$(grep -c "stroke='rgb(213,  94,   0)' stroke-dasharray" f.svg)" = 3 ]
+    # In the order asked for.
+    [ "$(grep -n '>Mathematics<' f.svg | cut -d: -f1)" -lt "$(grep -n '>code<' f.svg | cut -d: -f1)" ]
+    grep -q '<desc>.*Panels: Mathematics; code. Lines: good demonstrations; llama.</desc>' f.svg
+}
+
+@test "a description and a title are an SVG's own, whatever they hold" {
+    tasks | panels -t 'A <b>' --description '</desc><script>x</script>' -o f.svg
+    grep -qF '<title>A &lt;b&gt;</title>' f.svg
+    grep -qF '<desc>&lt;/desc&gt;&lt;script&gt;x&lt;/script&gt;</desc>' f.svg
+    run ! grep -q '<script' f.svg
+}
+
+@test "names stand along the x axis with markers side by side and no lines between" {
+    for d in Algebra Geometry; do
+        for on in own other; do
+            echo "{\"trained_on\":\"$d\",\"on\":\"$on\",\"correctness\":0.5,\"sem\":0.1}"
+        done
+    done | records make -q >domains.rec
+    plot -q -x trained_on --x-categories --series on -o f.svg domains.rec
+    for text in Algebra Geometry own other; do
+        [ "$(grep -cF ">$text<" f.svg)" = 1 ]
+    done
+    run ! plot -q -x trained_on --series on -o g.svg domains.rec
+    records cat -q domains.rec domains.rec >twice.rec
+    run --separate-stderr plot -q -x trained_on --x-categories --series on twice.rec
+    [ "$status" = 1 ]
+    [[ "$stderr" == *"line 'other' has two points at trained_on = Algebra"* ]]
+}
+
+@test "a size without room for the panels names one that has it" {
+    tasks >tasks.rec
+    run --separate-stderr panels --panel-columns 1 --size 300x200 -o f.svg tasks.rec
+    [ "$status" = 1 ]
+    [[ "$stderr" =~ 'is too small'.*'; '([0-9]+x[0-9]+)' or more would be right' ]]
+    panels --panel-columns 1 --size "${BASH_REMATCH[1]}" -o f.svg tasks.rec
+}
+
+@test "an error bar upside down is refused" {
+    run --separate-stderr plot -q --error correctness,sem --where method=sft --where subset=all results.rec
+    [ "$status" = 1 ]
+    [[ "$stderr" == *'an error bar from 0.95 to 0.02'* ]]
+}
+
 @test "rows that would stand on top of each other are refused with the way out" {
     run --separate-stderr plot -q --where method=sft -o f.svg results.rec
     [ "$status" = 1 ]
@@ -125,7 +196,9 @@ setup() {
 
 @test "wrong usage is told with status 2" {
     for wrong in '--where k' '--ceiling k' '--label x' '--size 10x10' '--size 900' '--y-range 1:0' \
-        '--y-range 1' '--series a,a' '--format pdf' '--log-y --y-range 0:1'; do
+        '--y-range 1' '--series a,a' '--format pdf' '--log-y --y-range 0:1' '--level x=1' '--level x:y' \
+        '--panel a,a' '--panel-columns 0' '--error a,b,c' '--x-categories --log-x' \
+        '--level a:x=1 --level b:x=1 --level c:x=1 --level d:x=1 --level e:x=1'; do
         # shellcheck disable=SC2086
         run --separate-stderr plot -q $wrong results.rec
         echo "$wrong: $status $stderr"

@@ -1,5 +1,4 @@
-/* lib/result: keys, conditions, the tally of graded records, recovery, and the lines of a figure.
- */
+/* lib/result: keys, conditions, the tally of graded records, and recovery. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "result/fields.h"
 #include "result/key.h"
-#include "result/lines.h"
 #include "result/recovery.h"
 #include "result/tally.h"
 
@@ -614,118 +613,6 @@ static void a_row_with_a_list_is_refused(void **state) {
     rows_free(&rows);
 }
 
-/* ---- lines ---- */
-
-static void set_lines(struct lines_settings *settings) {
-    struct error error = {0};
-    *settings = (struct lines_settings){.x = "k", .y = "correctness", .error = "sem"};
-    assert_true(fields_parse(&settings->series, "model,method", &error));
-    assert_true(conditions_parse(&settings->where,
-                                 "method=sft,method=sft-weak,password=none,"
-                                 "subset=locked",
-                                 &error));
-    assert_true(conditions_parse(&settings->ceiling, "method=none,password=right", &error));
-    assert_true(conditions_parse(&settings->floor, "method=none,password=none", &error));
-    conditions_inherit(&settings->ceiling, &settings->where);
-    conditions_inherit(&settings->floor, &settings->where);
-}
-
-static void free_settings(struct lines_settings *settings) {
-    fields_free(&settings->series);
-    conditions_free(&settings->where);
-    conditions_free(&settings->ceiling);
-    conditions_free(&settings->floor);
-}
-
-static bool draw(struct lines *lines, const char *model, const char *method, const char *password,
-                 double k, double correctness, struct error *error) {
-    struct record row = {0};
-    set_result(&row, model, method, password, k, correctness);
-    const bool fine = lines_add(lines, &row, error);
-    record_free(&row);
-    return fine;
-}
-
-static void rows_become_sorted_lines_and_levels_in_the_colours_of_their_models(void **state) {
-    (void)state;
-    struct lines_settings settings;
-    struct error error = {0};
-    struct figure figure = {0};
-    size_t left_out;
-    char ceiling[] = "ceiling", shown[] = "right password";
-    const struct label label = {ceiling, shown};
-    set_lines(&settings);
-    settings.labels = &label;
-    settings.label_count = 1;
-    struct lines *lines = lines_new(&settings);
-    assert_true(draw(lines, "sft-10", "sft", "none", 4, 0.5, &error));
-    assert_true(draw(lines, "sft-10", "sft", "none", 1, 0.2, &error));
-    assert_true(draw(lines, "sft-9", "sft-weak", "none", 1, 0.1, &error));
-    assert_true(draw(lines, "sft-9", "sft", "right", 1, 0.9, &error)); /* not drawn */
-    assert_true(draw(lines, "sft-9", "sft", "none", 0, 0.9, &error));  /* has no k */
-    assert_true(draw(lines, "sft-10", "none", "right", 0, 0.95, &error));
-    assert_true(draw(lines, "sft-10", "none", "none", 0, 0.05, &error));
-    assert_true(draw(lines, "other", "none", "right", 0, 0.9, &error)); /* has no line */
-    assert_true(lines_figure(lines, &figure, &left_out, &error));
-    assert_int_equal(left_out, 1);
-    assert_int_equal(figure.line_count, 2);
-    assert_int_equal(figure.colors.count, 2);
-    assert_string_equal(figure.colors.items[0], "sft-9");
-    assert_string_equal(figure.colors.items[1], "sft-10");
-    assert_string_equal(figure.styles.items[1], "sft-weak");
-    assert_int_equal(figure.lines[1].color, 1);
-    assert_int_equal(figure.lines[1].style, 0);
-    assert_int_equal(figure.lines[1].count, 2);
-    assert_near(figure.lines[1].points[0].x, 1);
-    assert_true(isnan(figure.lines[1].points[0].error));
-    assert_int_equal(figure.level_count, 2);
-    assert_int_equal(figure.levels[0].kind, LEVEL_CEILING);
-    assert_int_equal(figure.levels[0].color, 1);
-    assert_near(figure.levels[1].y, 0.05);
-    assert_string_equal(figure.level_names[LEVEL_CEILING], "right password");
-    assert_string_equal(figure.level_names[LEVEL_FLOOR], "floor");
-    lines_free(lines);
-    figure_free(&figure);
-    free_settings(&settings);
-}
-
-static void two_points_at_one_x_are_refused(void **state) {
-    (void)state;
-    struct lines_settings settings;
-    struct error error = {0};
-    struct figure figure = {0};
-    size_t left_out;
-    set_lines(&settings);
-    struct lines *lines = lines_new(&settings);
-    assert_false(lines_figure(lines, &figure, &left_out, &error));
-    assert_error(&error, "no row to draw");
-    error.text[0] = '\0';
-    assert_true(draw(lines, "m", "sft", "none", 4, 0.5, &error));
-    assert_true(draw(lines, "m", "sft", "none", 4, 0.6, &error));
-    assert_false(lines_figure(lines, &figure, &left_out, &error));
-    assert_error(&error, "line 'm, sft' has two points at k = 4");
-    lines_free(lines);
-    figure_free(&figure);
-    free_settings(&settings);
-}
-
-static void a_logarithmic_axis_refuses_zero(void **state) {
-    (void)state;
-    struct lines_settings settings;
-    struct error error = {0};
-    set_lines(&settings);
-    settings.log_x = true;
-    struct lines *lines = lines_new(&settings);
-    struct record row = {0};
-    set_result(&row, "m", "sft", "none", 0, 0.5);
-    record_set_integer(&row, "k", 0);
-    assert_false(lines_add(lines, &row, &error));
-    assert_error(&error, "above 0");
-    record_free(&row);
-    lines_free(lines);
-    free_settings(&settings);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_ordered_missing_booleans_numbers_texts),
@@ -751,9 +638,6 @@ int main(void) {
         cmocka_unit_test(a_table_of_rows_shows_bounds_and_gaps),
         cmocka_unit_test(columns_keep_the_order_of_the_fields_in_their_rows),
         cmocka_unit_test(a_row_with_a_list_is_refused),
-        cmocka_unit_test(rows_become_sorted_lines_and_levels_in_the_colours_of_their_models),
-        cmocka_unit_test(two_points_at_one_x_are_refused),
-        cmocka_unit_test(a_logarithmic_axis_refuses_zero),
     };
     return cmocka_run_group_tests_name("results", tests, NULL, NULL);
 }

@@ -128,6 +128,9 @@ void cpu_attention_cached(struct device *, struct tensor out, struct tensor q, s
 void cpu_cross_entropy(struct device *, struct tensor log_probability, struct tensor dx,
                        struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                        struct tensor weights);
+void cpu_kl_divergence(struct device *, struct tensor divergence, struct tensor dx,
+                       struct tensor dw, struct tensor x, struct tensor w,
+                       struct tensor distributions, struct tensor which, struct tensor weights);
 
 void cpu_sum_of_squares(struct device *, struct tensor sum, struct tensor x, bool accumulate);
 void cpu_clip_factor(struct device *, struct tensor factor, struct tensor sum, float limit);

@@ -221,6 +221,7 @@ static const struct device_operations cpu_operations = {
     .gather_rows = cpu_gather_rows,
     .scatter_rows = cpu_scatter_rows,
     .cross_entropy = cpu_cross_entropy,
+    .kl_divergence = cpu_kl_divergence,
     .sum_of_squares = cpu_sum_of_squares,
     .clip_factor = cpu_clip_factor,
     .adamw_update = cpu_adamw_update,

@@ -315,6 +315,7 @@ static struct device_operations operations_table() {
     t.gather_rows = cuda_gather_rows;
     t.scatter_rows = cuda_scatter_rows;
     t.cross_entropy = cuda_cross_entropy;
+    t.kl_divergence = cuda_kl_divergence;
     t.sum_of_squares = cuda_sum_of_squares;
     t.clip_factor = cuda_clip_factor;
     t.adamw_update = cuda_adamw_update;

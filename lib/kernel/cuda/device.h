@@ -209,6 +209,9 @@ void cuda_attention_cached(struct device *, struct tensor out, struct tensor q, 
 void cuda_cross_entropy(struct device *, struct tensor log_probability, struct tensor dx,
                         struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                         struct tensor weights);
+void cuda_kl_divergence(struct device *, struct tensor divergence, struct tensor dx,
+                        struct tensor dw, struct tensor x, struct tensor w,
+                        struct tensor distributions, struct tensor which, struct tensor weights);
 void cuda_sum_of_squares(struct device *, struct tensor sum, struct tensor x, bool accumulate);
 void cuda_clip_factor(struct device *, struct tensor factor, struct tensor sum, float limit);
 void cuda_adamw_update(struct device *, struct learning_weight weight, struct tensor gradient,
