@@ -22,10 +22,10 @@ as_completion() {
 }
 
 @test "broken programs of every kind compile and fail their tests" {
-    gen-mini -q -t mini-critique -n 100 -s 1 -o p.rec
+    gen-mini -q -t mini-critique -n 150 -s 1 -o p.rec
     [ "$(records show p.rec | grep -oE '"domain":"[a-z]+"' | sort -u | wc -l)" = 14 ]
     as_completion program <p.rec | grade-code -q -o g.rec
-    [ "$(records show g.rec | grep -c '"verdict":"wrong-output"')" = 100 ]
+    [ "$(records show g.rec | grep -c '"verdict":"wrong-output"')" = 150 ]
 }
 
 @test "one threshold tells right explanations from others" {
