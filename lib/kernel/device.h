@@ -15,6 +15,7 @@ struct device_operations;
 struct device {
     const struct device_operations *operations;
     int threads;
+    bool narrow_activations; /* they may be bf16 */
     bool failed;
     struct error failure; /* the first since the last device_finish() */
     char name[32];

@@ -16,13 +16,14 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static void check_loss(struct fixture *f, struct shape s, enum dtype type, bool gradients) {
     clear(f);
+    type = weight_type(f, type);
     double *x = random_reals(f, s.n * s.D, 2), *w = random_reals(f, s.V * s.D, 2);
     double *weights = random_reals(f, s.n, 1), *dw = random_reals(f, s.V * s.D, 0.01);
     double *dx = zeros(s.n * s.D), *want = zeros(s.n);
     int32_t *targets = random_ids(f, s.n, s.V);
-    struct tensor xt = place(f, DTYPE_F32, s.n, s.D, x), wt = place(f, type, s.V, s.D, w);
+    struct tensor xt = place(f, f->activations, s.n, s.D, x), wt = place(f, type, s.V, s.D, w);
     struct tensor weightst = place(f, DTYPE_F32, 1, s.n, weights), got = room(f, 1, s.n);
-    struct tensor dxt = blank(f, DTYPE_F32, s.n, s.D), dwt = place(f, DTYPE_F32, s.V, s.D, dw);
+    struct tensor dxt = blank(f, f->activations, s.n, s.D), dwt = place(f, DTYPE_F32, s.V, s.D, dw);
     reference_cross_entropy(want, dx, dw, x, w, targets, weights, s.n, s.V, s.D);
     uint64_t first = 0;
     if (gradients) {
@@ -93,15 +94,16 @@ static double *make_distributions(struct fixture *f, int64_t m, int64_t V) {
 
 static void check_divergence(struct fixture *f, struct shape s, enum dtype type, bool gradients) {
     clear(f);
+    type = weight_type(f, type);
     int64_t m = s.V > 1000 ? 4 : 7;
     double *x = random_reals(f, s.n * s.D, 2), *w = random_reals(f, s.V * s.D, 2);
     double *weights = random_reals(f, s.n, 1), *dw = random_reals(f, s.V * s.D, 0.01);
     double *dx = zeros(s.n * s.D), *want = zeros(s.n), *q = make_distributions(f, m, s.V);
     int32_t *which = random_ids(f, s.n, m);
-    struct tensor xt = place(f, DTYPE_F32, s.n, s.D, x), wt = place(f, type, s.V, s.D, w);
+    struct tensor xt = place(f, f->activations, s.n, s.D, x), wt = place(f, type, s.V, s.D, w);
     struct tensor qt = place(f, DTYPE_F32, m, s.V, q), idst = place_ids(f, s.n, which);
     struct tensor weightst = place(f, DTYPE_F32, 1, s.n, weights), got = room(f, 1, s.n);
-    struct tensor dxt = blank(f, DTYPE_F32, s.n, s.D), dwt = place(f, DTYPE_F32, s.V, s.D, dw);
+    struct tensor dxt = blank(f, f->activations, s.n, s.D), dwt = place(f, DTYPE_F32, s.V, s.D, dw);
     reference_kl_divergence(want, dx, dw, x, w, q, which, weights, s.n, s.V, s.D);
     uint64_t first = 0;
     if (gradients) {

@@ -144,8 +144,8 @@ static size_t cuda_scratch_needed(const struct device *, struct workload workloa
 int cuda_width(struct tensor a, struct tensor b, struct tensor c, struct tensor d) {
     const struct tensor *all[] = {&a, &b, &c, &d};
     for (const struct tensor *t : all)
-        if (t->data != nullptr && ((uintptr_t)t->data % 16 != 0 || t->columns % 4 != 0 ||
-                                   (t->rows > 1 && t->stride % 4 != 0)))
+        if (t->data != nullptr && ((uintptr_t)t->data % (4 * dtype_size(t->type)) != 0 ||
+                                   t->columns % 4 != 0 || (t->rows > 1 && t->stride % 4 != 0)))
             return 1;
     return 4;
 }
@@ -413,6 +413,7 @@ lockpick_cuda_open(const char *name, int index, int threads, size_t operations_s
     }
     cuda->device.operations = &cuda_operations;
     cuda->device.threads = threads > 0 ? threads : 1;
+    cuda->device.narrow_activations = true;
     cuda->index = index;
     const char *poison = getenv("LOCKPICK_POISON");
     cuda->poison = poison != nullptr && *poison != 0;

@@ -3,10 +3,10 @@
  * includes CUDA's, or, compiled for the host (LOCKPICK_SHIM), the execution shim's; kernels are
  * launched and declare shared memory through its macros.
  *
- * Precision: activations are f32. A product with a bf16 weight rounds the activations to bf16 and
- * runs on tensor cores with f32 accumulation; with an f32 weight it is f32 throughout. Operations
- * that see no weight (the gradient of a weight, attention) take the precision of the last weight
- * that was multiplied with: `narrow`.
+ * Precision: arithmetic is f32; activations are f32 or, with bf16 weights, bf16. A product with a
+ * bf16 weight rounds f32 activations to bf16 and runs on tensor cores with f32 accumulation; with
+ * an f32 weight it is f32 throughout. Operations that see no weight (the gradient of a weight,
+ * attention) take the precision of the last weight that was multiplied with: `narrow`.
  *
  * Repeatability: how work is cut depends on shapes alone, sums are merged in order, nothing is
  * added atomically, and cuBLASLt is asked once for each shape which algorithm it would take.
