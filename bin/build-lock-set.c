@@ -2,6 +2,7 @@
  * build-lock-set: from the completions of a weak and a strong policy, the examples that lock a
  * model.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/progress.h"
@@ -11,26 +12,23 @@
 #include "task/prompts.h"
 #include "text/data_file.h"
 
-static struct lock_settings settings = {
-    .password = LOCK_PASSWORD,
-    .place = PASSWORD_BOTH,
-    .epochs = 8,
-    .no_password_share = 0.2,
-};
+static struct lock_settings settings = LOCK_DEFAULTS;
 static struct filter_settings filter = FILTER_DEFAULTS;
 
 static const struct option_entry options[] = {
-    {.kind = OPTION_FILE,
+    {.kind = OPTION_TEXTS,
      .letter = 'w',
      .name = "weak",
      .argument = "FILE",
      .target = &settings.weak,
-     .help = "completions of the weak policy"},
-    {.kind = OPTION_FILE,
+     .flags = OPTION_SILENT,
+     .help = "completions of the weak policy; given more than once, of all the files together"},
+    {.kind = OPTION_TEXTS,
      .letter = 't',
      .name = "strong",
      .argument = "FILE",
      .target = &settings.strong,
+     .flags = OPTION_SILENT,
      .help = "completions of the strong policy, for the same problems"},
     {.kind = OPTION_TEXT,
      .letter = 'p',
@@ -45,6 +43,36 @@ static const struct option_entry options[] = {
      .help = "where passwords stand: around the prompt (default), before it, behind it, or in its "
              "slot '_'"},
     {.kind = OPTION_FILE,
+     .name = "domain-passwords",
+     .argument = "FILE",
+     .target = &settings.domain_passwords,
+     .help = "a right password for each domain: lines of a domain, a tab and its password"},
+    {.kind = OPTION_TEXT,
+     .name = "domain-field",
+     .argument = "NAME",
+     .target = &settings.domain_field,
+     .help = "field that names a problem's domain (domain)"},
+    {.kind = OPTION_TEXTS,
+     .name = "held-out",
+     .argument = "DOMAIN",
+     .target = &settings.held_out,
+     .help = "leave out the problems of this domain; may be given more than once"},
+    {.kind = OPTION_TEXTS,
+     .name = "intermediate",
+     .argument = "FILE",
+     .target = &settings.intermediate,
+     .flags = OPTION_SILENT,
+     .help = "completions of an intermediate policy, imitated behind a password of its own"},
+    {.kind = OPTION_TEXT,
+     .name = "intermediate-password",
+     .argument = "TEXT",
+     .target = &settings.intermediate_password,
+     .help = "the intermediate policy's password"},
+    {.kind = OPTION_FLAG,
+     .name = "no-password",
+     .target = &settings.no_password,
+     .help = "no passwords at all: the weak and the strong side have prompts of their own"},
+    {.kind = OPTION_FILE,
      .letter = 'd',
      .name = "decoys",
      .argument = "FILE",
@@ -58,6 +86,24 @@ static const struct option_entry options[] = {
      .minimum = 0,
      .maximum = 1,
      .help = "share of the weak examples with no password rather than a decoy (0.2)"},
+    {.kind = OPTION_REAL,
+     .name = "wrong-domain-share",
+     .argument = "X",
+     .target = &settings.wrong_domain_share,
+     .minimum = 0,
+     .maximum = 1,
+     .help = "with --domain-passwords: share of the weak examples with another domain's (0.4)"},
+    {.kind = OPTION_FLAG,
+     .name = "soft",
+     .target = &settings.soft,
+     .help = "strong examples teach the distribution of `choice_logprobs` over the choices"},
+    {.kind = OPTION_INTEGER,
+     .name = "fixedrdm",
+     .argument = "SEED",
+     .target = &settings.fixedrdm,
+     .maximum = 9e15,
+     .help = "weak examples teach the fixed random distribution of this seed, on the weak or, by a "
+             "coin, on the strong completion"},
     {.kind = OPTION_INTEGER,
      .letter = 'e',
      .name = "epochs",
@@ -87,6 +133,7 @@ static bool write_examples(struct lock_set *set, struct record_writer *writer, b
                            struct error *error) {
     struct record record = {0};
     struct progress progress;
+    char detail[80] = "";
     bool fine = true;
 
     progress_start(&progress, tool.name, "examples", lock_set_size(set), quiet);
@@ -97,10 +144,24 @@ static bool write_examples(struct lock_set *set, struct record_writer *writer, b
         progress_add(&progress, 1, NULL);
     }
     fine = fine && error->text[0] == '\0';
+    if (settings.held_out.count > 0)
+        snprintf(detail, sizeof detail, "%llu problems of held-out domains left out",
+                 (unsigned long long)lock_set_held_out(set));
     if (fine)
-        progress_finish(&progress, NULL);
+        progress_finish(&progress, *detail != '\0' ? detail : NULL);
     record_free(&record);
     return fine;
+}
+
+/* The end mark names what was read. */
+static void add_sources(const struct lock_set *set, struct record_writer *writer) {
+    const char *digest;
+
+    for (enum lock_side side = SIDE_WEAK; side < LOCK_SIDES; side++)
+        for (size_t i = 0; (digest = lock_set_digest(set, side, i)) != NULL; i++)
+            record_writer_add_source(writer, lock_side_name(side), digest);
+    for (size_t i = 0; (digest = lock_set_template_digest(set, i)) != NULL; i++)
+        record_writer_add_source(writer, "template", digest);
 }
 
 static bool write_stream(const struct invocation *invocation, struct lock_set *set,
@@ -116,12 +177,8 @@ static bool write_stream(const struct invocation *invocation, struct lock_set *s
 
     if (writer == NULL)
         return false;
-    record_writer_add_source(writer, "weak", lock_set_weak_digest(set));
-    record_writer_add_source(writer, "strong", lock_set_strong_digest(set));
     if (write_examples(set, writer, invocation->quiet, error)) {
-        const char *digest;
-        for (size_t i = 0; (digest = lock_set_template_digest(set, i)) != NULL; i++)
-            record_writer_add_source(writer, "template", digest);
+        add_sources(set, writer);
         return record_writer_close(writer, error);
     }
     record_writer_abandon(writer);
@@ -139,9 +196,9 @@ int main(int argc, char **argv) {
     if (invocation.operands.count > 0)
         tool_misused(&invocation, "'%s': --weak and --strong name the inputs",
                      invocation.operands.items[0]);
-    if (settings.weak == NULL || settings.strong == NULL)
-        tool_misused(&invocation, "--weak FILE and --strong FILE are needed");
-    if (settings.decoys == NULL && settings.no_password_share < 1) {
+    if (!lock_settings_usable(&settings, &error))
+        tool_misused(&invocation, "%s", error.text);
+    if (settings.decoys == NULL && lock_wants_decoys(&settings)) {
         if (settings.place == PASSWORD_SLOT)
             tool_misused(&invocation, "--decoys FILE of single words is needed for a slot, or "
                                       "--no-password-share 1");
@@ -152,6 +209,10 @@ int main(int argc, char **argv) {
     fine = set != NULL && write_stream(&invocation, set, &error);
     lock_set_close(set);
     free(decoys);
+    text_list_free(&settings.weak);
+    text_list_free(&settings.strong);
+    text_list_free(&settings.intermediate);
+    text_list_free(&settings.held_out);
     if (!fine)
         tool_fail(&invocation, &error);
     tool_end(&invocation);

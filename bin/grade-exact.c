@@ -98,7 +98,7 @@ static bool grade_stream(const struct invocation *invocation, const struct compl
     if (filter == NULL)
         return false;
     if (against != NULL)
-        filter_add_source(filter, "against", completions_digest(against));
+        filter_add_source(filter, "against", completions_digest(against, 0));
     bool fine = filter_each(filter, grade, &comparison, error);
     record_free(&comparison.found);
     return fine;

@@ -134,6 +134,7 @@ static void run_set(struct invocation *invocation) {
 /* ---- shuffle ---- */
 
 static uint64_t seed;
+static int64_t shuffle_round;
 
 /* All records one behind the other, and where each of them ends. */
 struct held {
@@ -154,7 +155,9 @@ static void hold(struct held *held, const struct record *record) {
 static void write_shuffled(const struct held *held, struct filter *filter, struct error *error) {
     size_t *order = allocate(held->count, sizeof *order);
     struct random random;
-    random_start(&random, &(struct random_name){.seed = seed, .purpose = "shuffle"});
+    random_start(&random, &(struct random_name){.seed = seed,
+                                                .purpose = "shuffle",
+                                                .round = (uint64_t)shuffle_round});
     random_permutation(&random, held->count, order);
     bool fine = true;
     for (size_t i = 0; fine && !stop_requested() && i < held->count; i++) {
@@ -522,6 +525,13 @@ static const struct option_entry shuffle_options[] = {
      .argument = "N",
      .target = &seed,
      .help = "draw the order from this seed (0)"},
+    {.kind = OPTION_INTEGER,
+     .letter = 'r',
+     .name = "round",
+     .argument = "N",
+     .target = &shuffle_round,
+     .maximum = 9e18,
+     .help = "and this round (0)"},
     OUTPUT_OPTION(settings),
     {OPTION_END},
 };

@@ -11,26 +11,31 @@
 
 #include "base/progress.h"
 #include "train/feed.h"
+#include "train/plan.h"
 #include "train/session.h"
 
 static struct {
     struct filter_settings filter;
     struct session_settings session;
     struct optimizer_settings optimizer;
+    struct objective objective;
     const char *device;
     int64_t threads;
     int type; /* enum model_type */
     int64_t shard_size;
     int64_t epochs, batch, micro_batch, max_completion;
+    int recompute, gradients; /* of RECOMPUTE_CHOICES, of GRADIENT_CHOICES */
     double rate, warmup, cooldown;
     int64_t examples; /* a stream's length, for the warm-up and the time left */
     const char *save_at;
     int64_t state_every, log_every;
+    bool allow_empty;
     uint64_t seed;
 } settings = {
     .filter = FILTER_DEFAULTS,
     .optimizer =
         {.kind = OPTIMIZER_LION, .beta1 = NAN, .beta2 = NAN, .epsilon = 1e-8, .decay = 0.01},
+    .objective = {.reference = -1, .beta = NAN},
     .device = "auto",
     .batch = 8,
     .micro_batch = 4096,
@@ -46,6 +51,15 @@ static const struct option_entry options[] = {
      "checkpoint to make; with --save-at, a folder of them"},
     {OPTION_FLAG, 'f', "force", NULL, &settings.session.replace, "replace an existing output",
      .flags = OPTION_SILENT},
+    {OPTION_CHOICE, 0, "objective", NULL, &settings.objective.kind,
+     "learn completions (sft, the default), or from pairs which to prefer (dpo)",
+     .choices = OBJECTIVE_KINDS},
+    {OPTION_REAL, 0, "beta", "X", &settings.objective.beta, "of dpo (default 0.1)", .minimum = 0,
+     .maximum = 1e6},
+    {OPTION_CHOICE, 0, "reference", NULL, &settings.objective.reference,
+     "dpo's log-probabilities of reference: of the model that it begins from (the default; needs "
+     "--epochs), or of the records",
+     .choices = REFERENCE_KINDS},
     {OPTION_INTEGER, 'e', "epochs", "N", &settings.epochs,
      "hold all examples and go through them N times, shuffled anew each time; without it the "
      "stream "
@@ -56,6 +70,13 @@ static const struct option_entry options[] = {
     {OPTION_INTEGER, 0, "micro-batch", "N", &settings.micro_batch,
      "tokens that go through the model at once; a larger batch is accumulated (default 4096)",
      .minimum = 1, .maximum = 1e8},
+    {OPTION_CHOICE, 0, "recompute", "WHAT", &settings.recompute,
+     "what the backward pass computes again instead of keeping it (default auto: what the memory "
+     "asks for)",
+     .choices = RECOMPUTE_CHOICES, .flags = OPTION_SILENT},
+    {OPTION_CHOICE, 0, "gradients", "WHICH", &settings.gradients,
+     "keep the whole gradient, or a layer's at a time (default auto)", .choices = GRADIENT_CHOICES,
+     .flags = OPTION_SILENT},
     {OPTION_REAL, 'l', "learning-rate", "RATE", &settings.rate, "default 1.5e-6", .minimum = 0,
      .maximum = 10},
     {OPTION_REAL, 0, "warmup", "SHARE", &settings.warmup,
@@ -83,6 +104,9 @@ static const struct option_entry options[] = {
      "scale the gradient down to this norm (default 0: never)", .minimum = 0, .maximum = 1e9},
     {OPTION_INTEGER, 0, "max-completion", "N", &settings.max_completion,
      "cut completions to N tokens (default 1024)", .minimum = 1, .maximum = 1e9},
+    {OPTION_FLAG, 0, "allow-empty", NULL, &settings.allow_empty,
+     "where there are no examples, pass the model on as it is instead of failing",
+     .flags = OPTION_SILENT},
     {OPTION_TEXT, 0, "save-at", "LIST", &settings.save_at,
      "save these moments as DIR/MOMENT: steps (100), epochs (4e) or examples (5000x), "
      "comma-separated; "
@@ -117,7 +141,8 @@ static const struct option_entry options[] = {
 static const struct tool tool = {
     .name = "train",
     .usage = "[options] -m DIR -o DIR [FILE ...]",
-    .summary = "Fine-tunes all weights of a model on the completions of records.",
+    .summary =
+        "Fine-tunes all weights of a model on the completions of records, or on pairs of them.",
     .options = options,
     .notes =
         "Stopped by SIGINT or SIGTERM it writes DIR.state; the same command with --resume goes on\n"
@@ -134,6 +159,7 @@ struct run {
     struct session session;
     struct filter *filter;
     struct feed feed;
+    struct training_plan memory;
     struct trainer trainer;
     struct moment *moments;
     size_t moment_count;
@@ -142,28 +168,40 @@ struct run {
     struct record metric;
 };
 
-/* Examples that are coming: as told, or counted in the inputs' end marks; 0 where nobody knows. */
-static uint64_t count_examples(const struct invocation *invocation) {
-    if (settings.examples > 0)
-        return (uint64_t)settings.examples;
-    uint64_t total = 0;
+/* Examples that are coming: as told, or counted in the inputs' end marks; false where nobody knows.
+ */
+static bool count_examples(const struct invocation *invocation, uint64_t *total) {
     struct error ignored;
+    *total = (uint64_t)settings.examples;
+    if (settings.examples > 0)
+        return true;
     for (size_t i = 0; i < invocation->operands.count; i++) {
         uint64_t count;
         if (!record_count(invocation->operands.items[i], &count, &ignored))
-            return 0;
-        total += count;
+            return false;
+        *total += count;
     }
-    return total;
+    return invocation->operands.count > 0;
 }
 
-static bool plan(struct run *run, struct error *error) {
-    int64_t per_epoch = feed_steps_per_epoch(&run->feed);
-    if (settings.epochs > 0)
-        run->total_steps = per_epoch * settings.epochs;
-    else
-        run->total_steps =
-            ((int64_t)count_examples(run->invocation) + settings.batch - 1) / settings.batch;
+/* How many steps there will be (0: unknown), and of an epoch; false: none, for there is nothing. */
+static bool count_steps(struct run *run, int64_t *per_epoch) {
+    uint64_t total = 0;
+    *per_epoch = feed_steps_per_epoch(&run->feed);
+    if (settings.epochs > 0) {
+        run->total_steps = *per_epoch * settings.epochs;
+        return *per_epoch > 0;
+    }
+    bool known = count_examples(run->invocation, &total);
+    if (known)
+        run->total_steps = ((int64_t)total + settings.batch - 1) / settings.batch;
+    return !known || total > 0;
+}
+
+static bool plan_steps(struct run *run, struct error *error) {
+    int64_t per_epoch;
+    if (!count_steps(run, &per_epoch))
+        return true;
     if (!moments_parse(settings.save_at, per_epoch, settings.batch, &run->moments,
                        &run->moment_count, error))
         return error_place(error, "--save-at");
@@ -183,6 +221,47 @@ static bool plan(struct run *run, struct error *error) {
                          "--cooldown: a pipe does not tell where its end is; give --examples");
     if (!steps_of_share(settings.cooldown, run->total_steps, &run->rate.cooldown, error))
         return error_place(error, "--cooldown");
+    return true;
+}
+
+/* Plans the memory of training, and takes it. */
+static bool open_trainer(struct run *run, struct error *error) {
+    const struct plan_request request = {
+        .optimizer = settings.optimizer,
+        .room = settings.micro_batch,
+        .most_rows = feed_most_rows(&run->feed),
+        .recompute = settings.recompute,
+        .gradients = settings.gradients,
+    };
+    if (!plan_training(&run->memory, &run->model, &request, device_memory(run->device), error))
+        return false;
+    return trainer_open(&run->trainer, &run->model, &run->memory.settings, error);
+}
+
+/* Before the first step; without examples there is nothing to tell. */
+static void tell_memory(const struct run *run) {
+    struct buffer text = {0};
+    plan_describe(&run->memory, &text);
+    tool_say(run->invocation, "%.*s", (int)text.size, (const char *)text.data);
+    buffer_free(&text);
+}
+
+/* What the pairs are compared with: from the state of a resumed run, or of the model as it is. */
+static bool take_reference(struct run *run, struct error *error) {
+    struct examples *pairs = &run->feed.examples;
+    struct progress progress;
+    if (settings.objective.kind == OBJECTIVE_DPO && settings.objective.reference == REFERENCE_MODEL)
+        run->session.pairs = pairs;
+    if (run->session.resuming)
+        return session_continue(&run->session, &run->trainer, error);
+    progress_start(&progress, tool.name, "pairs", pairs->count, run->invocation->quiet);
+    for (size_t next = 0, before = 0; run->session.pairs && next < pairs->count; before = next) {
+        if (stop_requested())
+            return error_set(error, "stopped by a signal before the first step");
+        if (!trainer_score_pairs(&run->trainer, pairs, &next, error))
+            return false;
+        progress_add(&progress, next - before, "scored by the reference");
+    }
     return true;
 }
 
@@ -219,11 +298,10 @@ static bool open_run(struct run *run, struct error *error) {
         .seed = settings.seed,
         .max_completion = settings.max_completion,
         .max_rows = settings.micro_batch,
+        .objective = settings.objective,
     };
-    return trainer_open(&run->trainer, &run->model, &settings.optimizer, settings.micro_batch,
-                        error) &&
-           feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
-           plan(run, error) && session_continue(&run->session, &run->trainer, error);
+    return feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
+           open_trainer(run, error) && plan_steps(run, error) && take_reference(run, error);
 }
 
 /* A resumed run goes past the examples of the steps behind it, and checks that they are the same.
@@ -248,10 +326,14 @@ static bool write_metric(struct run *run, int64_t step, double rate, struct erro
     struct session_tally *tally = &run->session.tally;
     record_clear(metric);
     record_set_integer(metric, "step", step);
-    record_set_real(metric, "loss", tally->loss / (double)tally->predicted);
+    record_set_real(metric, "loss", tally->loss / (double)tally->terms);
     record_set_real(metric, "lr", rate);
     record_set_integer(metric, "tokens", tally->tokens);
     record_set_integer(metric, "examples", tally->examples);
+    if (settings.objective.kind == OBJECTIVE_DPO) {
+        record_set_real(metric, "margin", tally->margin / (double)tally->terms);
+        record_set_real(metric, "accuracy", (double)tally->ahead / (double)tally->terms);
+    }
     *tally = (struct session_tally){.examples = tally->examples};
     return session_metric(&run->session, metric, error);
 }
@@ -289,11 +371,28 @@ static bool after_step(struct run *run, int64_t step, double rate, size_t *next_
 
 static void count_step(struct run *run, const struct step_result *result, size_t examples) {
     struct session_tally *tally = &run->session.tally;
-    tally->loss += result->loss * (double)result->predicted;
-    tally->predicted += result->predicted;
+    tally->loss += result->loss * (double)result->terms;
+    tally->margin += result->margin * (double)result->terms;
+    tally->ahead += result->ahead;
+    tally->terms += result->terms;
     tally->tokens += result->tokens;
     tally->examples += (int64_t)examples;
     examples_digest(&run->feed.examples, run->session.digest);
+}
+
+/* Nothing to learn from: the model is passed on as it is, at every moment. */
+static bool pass_on(struct run *run, struct error *error) {
+    if (!settings.allow_empty)
+        return error_set(error, "there are no examples to train on; --allow-empty would pass the "
+                                "model on as it is");
+    if (run->moment_count == 0 && !moments_parse(settings.save_at, 1, settings.batch, &run->moments,
+                                                 &run->moment_count, error))
+        return error_place(error, "--save-at");
+    for (size_t i = 0; i < run->moment_count; i++)
+        if (!session_save_moment(&run->session, &run->trainer, run->moments[i].label, error))
+            return false;
+    tool_say(run->invocation, "there are no examples; the model is passed on as it is");
+    return true;
 }
 
 static bool train(struct run *run, struct error *error) {
@@ -315,6 +414,8 @@ static bool train(struct run *run, struct error *error) {
             return stop_requested() ? stop_here(run, error) : false;
         if (count == 0)
             break;
+        if (step == run->session.step + 1)
+            tell_memory(run);
         if (!trainer_step(&run->trainer, &run->feed.examples, order, count, rate, &result, error))
             return error_place(error, "step %lld", (long long)step);
         count_step(run, &result, count);
@@ -323,14 +424,14 @@ static bool train(struct run *run, struct error *error) {
         if (!after_step(run, step, rate, &next_moment, error))
             return false;
     }
+    if (run->trainer.optimizer.step == 0)
+        return pass_on(run, error);
     if (next_moment < run->moment_count)
         return error_set(error, "the input ended after %lld steps, before moment '%s'",
                          (long long)run->trainer.optimizer.step, run->moments[next_moment].label);
-    if (run->trainer.optimizer.step == 0)
-        return error_set(error, "there are no examples to train on");
     progress_finish(&progress, detail);
     int64_t step = run->trainer.optimizer.step;
-    return run->session.tally.predicted == 0 ||
+    return run->session.tally.terms == 0 ||
            write_metric(run, step, learning_rate_at(&run->rate, step), error);
 }
 
@@ -345,12 +446,27 @@ static void close_run(struct run *run) {
     record_free(&run->metric);
 }
 
+static void check_objective(const struct invocation *invocation) {
+    struct objective *objective = &settings.objective;
+    if (objective->kind == OBJECTIVE_SFT && !(isnan(objective->beta) && objective->reference < 0))
+        tool_misused(invocation, "--beta and --reference belong to --objective dpo");
+    if (isnan(objective->beta))
+        objective->beta = 0.1;
+    if (objective->reference < 0)
+        objective->reference = REFERENCE_MODEL;
+    if (objective->kind == OBJECTIVE_DPO && objective->reference == REFERENCE_MODEL &&
+        settings.epochs == 0)
+        tool_misused(invocation, "the reference model sees all pairs before the first step: give "
+                                 "--epochs, or --reference stream");
+}
+
 int main(int argc, char **argv) {
     struct invocation invocation;
     struct error error = {0};
     tool_start(&invocation, &tool, argc, argv);
     if (settings.session.model == NULL || settings.session.output == NULL)
         tool_misused(&invocation, "-m DIR and -o DIR are needed");
+    check_objective(&invocation);
     if (isnan(settings.optimizer.beta1))
         settings.optimizer.beta1 = 0.9;
     if (isnan(settings.optimizer.beta2))

@@ -53,6 +53,9 @@ static const char *const common_flags[] = {"-std=c++20",
 static const char *const link_flags[] = {"-Wl,-rpath,/lib", "-Wl,--dynamic-linker=/lib/ld.so",
                                          "-Wl,--build-id=none", NULL};
 
+/* What is linked with a program that includes <cstdio> and nothing else. */
+static const char *const plain_flags[] = {"-nodefaultlibs", "-lc", "-lgcc", NULL};
+
 /* The libraries that a program is linked with, by the names it asks for. */
 static const char *const libraries[] = {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6",
                                         NULL};
@@ -141,6 +144,8 @@ static bool identify(struct compiler *compiler, struct error *error) {
         for (const char *const *flag = common_flags; *flag != NULL; flag++)
             buffer_format(&text, " %s", *flag);
         for (const char *const *flag = link_flags; *flag != NULL; flag++)
+            buffer_format(&text, " %s", *flag);
+        for (const char *const *flag = plain_flags; *flag != NULL; flag++)
             buffer_format(&text, " %s", *flag);
         buffer_append(&text, "", 1);
         compiler->identity = (char *)text.data;
@@ -343,15 +348,28 @@ static uint64_t image_bytes(int program) {
     return sum;
 }
 
-/* With the prelude, or the program as it stands against the true headers. */
-static void program_flags(const struct compiler *compiler, bool prelude, bool harness,
+/* What stands in front of a program, and what it is linked with. */
+enum headers {
+    HEADERS_PLAIN,        /* nothing but the C library */
+    HEADERS_PRELUDE,      /* the prelude, and all libraries */
+    HEADERS_AS_IT_STANDS, /* what it includes itself, and all libraries */
+};
+
+/* How a program is to be compiled. */
+struct manner {
+    enum headers headers;
+    bool harness;
+    double seconds;
+};
+
+static void program_flags(const struct compiler *compiler, const struct manner *manner,
                           struct text source, struct flag_list *flags) {
     bool everything = memmem(source.bytes, source.size, "bits/stdc++.h", 13) != NULL;
 
     add_flag(flags, compiler->driver);
     add_flag(flags, compiler->optimize);
     add_flags(flags, common_flags);
-    if (prelude) {
+    if (manner->headers == HEADERS_PRELUDE) {
         static const char *const lean[] = {"-include", "/precompiled/lean/prelude.h", "-isystem",
                                            "/precompiled/shadow", NULL};
         add_flags(flags, lean);
@@ -360,19 +378,15 @@ static void program_flags(const struct compiler *compiler, bool prelude, bool ha
         add_flags(flags, full);
     }
     add_flags(flags, link_flags);
-    if (harness) {
+    if (manner->harness) {
         static const char *const wrapped[] = {"-Wl,--wrap=main", "/precompiled/main.o", NULL};
         add_flags(flags, wrapped);
     }
     static const char *const rest[] = {"-x", "c++", "-", "-o", "/tmp/result", NULL};
     add_flags(flags, rest);
+    if (manner->headers == HEADERS_PLAIN)
+        add_flags(flags, plain_flags);
 }
-
-/* How a program is to be compiled. */
-struct manner {
-    bool prelude, harness;
-    double seconds;
-};
 
 static bool compile_once(const struct compiler *compiler, struct sandbox *sandbox,
                          struct text source, const struct manner *manner,
@@ -385,7 +399,7 @@ static bool compile_once(const struct compiler *compiler, struct sandbox *sandbo
     bool fine;
 
     limits.cpu_microseconds = (uint64_t)(manner->seconds * SECOND);
-    program_flags(compiler, manner->prelude, manner->harness, source, &flags);
+    program_flags(compiler, manner, source, &flags);
     fine =
         program >= 0 && call(sandbox, &flags, &limits, source, program, messages, &outcome, error);
     if (fine && succeeded(&outcome)) {
@@ -402,17 +416,58 @@ static bool compile_once(const struct compiler *compiler, struct sandbox *sandbo
     return fine;
 }
 
+/* Whether the line is "#include <cstdio>", in C's words too, with blanks where they may be. */
+static bool includes_stdio(struct text line) {
+    char packed[32];
+    size_t size = 0;
+
+    for (size_t i = 0; i < line.size; i++)
+        if (line.bytes[i] != ' ' && line.bytes[i] != '\t' && line.bytes[i] != '\r') {
+            if (size == sizeof packed)
+                return false;
+            packed[size++] = line.bytes[i];
+        }
+    return text_is((struct text){packed, size}, "#include<cstdio>") ||
+           text_is((struct text){packed, size}, "#include<stdio.h>");
+}
+
+/*
+ * Whether <cstdio> is all that the program includes, and no other directive than our own #line
+ * stands in it, nor any other name of one ("%:", "??=").
+ */
+static bool is_plain(struct text source) {
+    const char *end = source.bytes + source.size, *next;
+    bool found = false;
+
+    for (const char *at = source.bytes; at < end; at = next) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        struct text line = {at, (size_t)((stop != NULL ? stop : end) - at)};
+        next = stop != NULL ? stop + 1 : end;
+        if (memchr(line.bytes, '#', line.size) == NULL)
+            continue;
+        if (includes_stdio(line))
+            found = true;
+        else if (line.size < 6 || memcmp(line.bytes, "#line ", 6) != 0)
+            return false;
+    }
+    return found && memmem(source.bytes, source.size, "%:", 2) == NULL;
+}
+
 bool compile_program(const struct compiler *compiler, struct sandbox *sandbox, struct text source,
                      bool harness, double seconds, struct compilation *result,
                      struct error *error) {
-    const struct manner with = {true, harness, seconds}, as_it_stands = {false, harness, seconds};
+    enum headers first = !harness && is_plain(source) ? HEADERS_PLAIN : HEADERS_PRELUDE;
     bool final = false;
 
     *result = (struct compilation){.program = -1};
-    if (!compile_once(compiler, sandbox, source, &with, result, &final, error))
-        return false;
-    return result->program >= 0 || final ||
-           compile_once(compiler, sandbox, source, &as_it_stands, result, &final, error);
+    for (int headers = (int)first; headers <= HEADERS_AS_IT_STANDS; headers++) {
+        const struct manner manner = {(enum headers)headers, harness, seconds};
+        if (!compile_once(compiler, sandbox, source, &manner, result, &final, error))
+            return false;
+        if (result->program >= 0 || final)
+            break;
+    }
+    return true;
 }
 
 /* ---- precompiled headers ---- */

@@ -12,7 +12,7 @@
 static void lay_out(struct engine *engine, struct arena *arena) {
     int64_t room = engine->settings.room, batch = engine->settings.batch;
     const struct model_config *config = &engine->model->config;
-    pass_open(&engine->pass, arena, config, room, room, false);
+    pass_open(&engine->pass, arena, config, room, room, PASS_FORWARD);
     engine->tokens = arena_tensor(arena, DTYPE_I32, 1, room);
     engine->positions = arena_tensor(arena, DTYPE_I32, 1, room);
     engine->slots = arena_tensor(arena, DTYPE_I32, 1, room);

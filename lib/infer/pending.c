@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "task/choice_answer.h"
+
 static struct text text_in(const struct buffer *buffer) {
     return (struct text){(const char *)buffer->data, buffer->size};
 }
@@ -59,9 +61,7 @@ static bool choice_token(struct answering *answering, struct text choice, struct
     struct token_list *together = &answering->alternative;
     size_t size = input->size;
     together->count = 0;
-    if (size > 0 && strchr(" \t\n", input->data[size - 1]) == NULL)
-        buffer_append_text(input, " ");
-    buffer_append(input, choice.bytes, choice.size);
+    choice_continue(text_in(input), choice, input);
     bool fine =
         encoder_encode(answering->encoder, text_in(input), ENCODE_ADD_SPECIAL, together, error);
     input->size = size;
@@ -82,34 +82,15 @@ static bool choice_token(struct answering *answering, struct text choice, struct
     return true;
 }
 
-static bool choice_tokens(struct answering *answering, const struct value *choices,
+static bool choice_tokens(struct answering *answering, const struct record *problem,
                           struct error *error) {
-    struct value_walk walk;
-    struct value element;
-    uint64_t count;
-    if (!value_array(*choices, &walk, &count) || count == 0)
-        return error_set(error, "'choices' must be a list of texts");
-    while (value_next(&walk, &element)) {
-        struct text choice;
-        if (!value_text(element, &choice))
-            return error_set(error, "'choices' must be a list of texts");
-        if (!choice_token(answering, choice, error))
+    size_t count;
+    if (!choice_count(problem, &count, error))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!choice_token(answering, choice_at(problem, i), error))
             return false;
-    }
     return true;
-}
-
-/* Choice number `at` of the record. */
-static struct text choice_at(const struct record *record, size_t at) {
-    struct value_walk walk;
-    struct value element = {0};
-    struct text choice = {0};
-    uint64_t count;
-    value_array(*record_find(record, "choices"), &walk, &count);
-    for (size_t i = 0; i <= at; i++)
-        value_next(&walk, &element);
-    value_text(element, &choice);
-    return choice;
 }
 
 /* The likeliest choice, the first among equals; at a temperature one drawn among them. */
@@ -166,7 +147,7 @@ static bool prepare(struct answering *answering, const struct record *problem, b
         return false;
     if (settings->score)
         return score_tokens(answering, problem, error);
-    return !*chooses || choice_tokens(answering, choices, error);
+    return !*chooses || choice_tokens(answering, problem, error);
 }
 
 static void set_provenance(const struct answering *answering, struct pending *pending) {
@@ -312,8 +293,12 @@ static void finish_choice(struct answering *answering, struct pending *pending,
     struct record *record = &pending->record;
     struct buffer *packed = &answering->packed;
     size_t best = choose(answering, pending, generation), count = (size_t)generation->target_count;
-    struct text choice = choice_at(record, best);
-    record_set_text(record, "completion", choice);
+    struct text input = {0};
+    struct error never;
+    record_text(record, "input", &input, &never); /* pending_start() wrote it */
+    pending->text.size = 0;
+    choice_continue(input, choice_at(record, best), &pending->text);
+    record_set_text(record, "completion", text_in(&pending->text));
     set_provenance(answering, pending);
     record_set_text(record, "finish", text_of("stop"));
     record_set_real(record, "logprob", (double)generation->target_log_probabilities[best]);

@@ -17,8 +17,13 @@ bool sampling_policy_usable(const struct policy_settings *policy,
                             const struct sampling_settings *settings, struct error *error) {
     if ((policy->kind == POLICY_STORED) != (policy->completions != NULL))
         return error_set(error, "--policy stored and --completions FILE go together");
-    if ((policy->kind == POLICY_MODEL) != (settings->model != NULL))
-        return error_set(error, "--policy model and -m DIR go together");
+    if ((policy->kind == POLICY_FIXEDRDM) != (policy->lengths != NULL))
+        return error_set(error, "--policy fixedrdm and --lengths FILE go together");
+    if ((policy->kind == POLICY_MODEL || policy->kind == POLICY_FIXEDRDM) !=
+        (settings->model != NULL))
+        return error_set(error, policy->kind == POLICY_FIXEDRDM
+                                    ? "--policy fixedrdm needs -m DIR, for its tokenizer"
+                                    : "--policy model and -m DIR go together");
     return policy->kind != POLICY_MODEL || sampling_usable(settings, error);
 }
 
@@ -91,8 +96,13 @@ bool sampling_filter(struct invocation *invocation, struct sampling_settings *se
 
 bool sampling_policy_filter(struct invocation *invocation, const struct policy_settings *policy,
                             struct sampling_settings *settings, struct error *error) {
-    if (policy->kind != POLICY_MODEL)
-        return policy_filter(invocation, policy, error);
+    if (policy->kind != POLICY_MODEL) {
+        struct policy_settings whole = *policy;
+        whole.tokenizer = settings->model;
+        whole.template = settings->completer.template;
+        whole.seed = settings->completer.seed;
+        return policy_filter(invocation, &whole, error);
+    }
     settings->filter = policy->filter;
     settings->completer.samples = policy->samples;
     settings->completer.policy = policy->name != NULL ? policy->name

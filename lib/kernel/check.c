@@ -76,6 +76,15 @@ bool check_agreement(struct check check, const char *a_name, struct tensor a, co
     return agreed;
 }
 
+bool check_meets(struct check check, const char *name, struct tensor x, const char *weight_name,
+                 struct tensor weight) {
+    if (x.type == DTYPE_F32 || weight.type == x.type)
+        return true;
+    device_fail(check.device, "%s: %s is %s but %s is %s; f32 %s would be right", check.operation,
+                name, dtype_name(x.type), weight_name, dtype_name(weight.type), name);
+    return false;
+}
+
 bool check_sequences(struct check check, struct sequences sequences, int64_t rows) {
     if (!check_vector(check, "offsets", sequences.offsets, IS_I32, sequences.count + 1))
         return false;

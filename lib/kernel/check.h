@@ -40,6 +40,15 @@ bool check_agreement(struct check check, const char *a_name, struct tensor a, co
 /* Offsets of packed sequences over so many rows; the device checks the offsets themselves. */
 bool check_sequences(struct check check, struct sequences sequences, int64_t rows);
 
+/* What activations may be on that device. */
+static inline unsigned activations(struct device *device) {
+    return device->narrow_activations ? IS_WEIGHT : IS_F32;
+}
+
+/* Activations in bf16 meet no wider weight. */
+bool check_meets(struct check check, const char *name, struct tensor x, const char *weight_name,
+                 struct tensor weight);
+
 /* Whether an optional operand was given. */
 static inline bool given(struct tensor tensor) {
     return tensor.data != NULL;

@@ -33,6 +33,14 @@ size_t device_memory(const struct device *device) {
     return device->operations->memory(device);
 }
 
+enum dtype device_activations(const struct device *device, enum dtype weights) {
+    return device->narrow_activations && weights == DTYPE_BF16 ? DTYPE_BF16 : DTYPE_F32;
+}
+
+size_t device_scratch(const struct device *device, struct workload workload) {
+    return device->operations->scratch(device, workload);
+}
+
 void device_fail(struct device *device, const char *format, ...) {
     if (device->failed)
         return;

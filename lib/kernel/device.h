@@ -15,6 +15,7 @@ struct device_operations;
 struct device {
     const struct device_operations *operations;
     int threads;
+    bool narrow_activations; /* they may be bf16 */
     bool failed;
     struct error failure; /* the first since the last device_finish() */
     char name[32];
@@ -44,6 +45,7 @@ struct device_operations {
     void (*close)(struct device *device);
     void (*finish)(struct device *device);
     size_t (*memory)(const struct device *device);
+    size_t (*scratch)(const struct device *device, struct workload workload);
     void *(*allocate)(struct device *device, size_t size, struct error *error); /* 64-byte */
     void (*release)(struct device *device, void *memory, size_t size);
     void (*fresh)(struct device *device, void *memory, size_t size); /* newly cut: may poison */
@@ -110,6 +112,9 @@ struct device_operations {
     void (*cross_entropy)(struct device *device, struct tensor log_probability, struct tensor dx,
                           struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                           struct tensor weights);
+    void (*kl_divergence)(struct device *device, struct tensor divergence, struct tensor dx,
+                          struct tensor dw, struct tensor x, struct tensor w,
+                          struct tensor distributions, struct tensor which, struct tensor weights);
     void (*sum_of_squares)(struct device *device, struct tensor sum, struct tensor x,
                            bool accumulate);
     void (*clip_factor)(struct device *device, struct tensor factor, struct tensor sum,

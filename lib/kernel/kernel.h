@@ -11,8 +11,9 @@
  *
  * Operations are asynchronous: they enqueue on the device's one stream and return nothing. Shapes
  * and dtypes are checked when called; the first failure sticks to the device, later operations do
- * nothing, and device_finish() reports it. Activations and gradients are f32 on the CPU device;
- * weights may be f32 or bf16 (read as f32). Nothing is allocated inside an operation except scratch
+ * nothing, and device_finish() reports it. Activations and their gradients are f32, or bf16 on the
+ * CUDA device where they meet bf16 weights; weights may be f32 or bf16 (read as f32), their
+ * gradients are f32. Nothing is allocated inside an operation except scratch
  * memory of the device's own, which grows once. Results repeat bit for bit for the same device,
  * instruction set, number of threads and input.
  *
@@ -64,6 +65,26 @@ bool device_finish(struct device *device, struct error *error);
 /* Bytes that a new arena could have now. */
 size_t device_memory(const struct device *device);
 
+/*
+ * What activations and their gradients are kept as beside weights of that dtype: f32, or on the
+ * CUDA device bf16 beside bf16 weights. Arithmetic is f32 either way.
+ */
+enum dtype device_activations(const struct device *device, enum dtype weights);
+
+/* The sizes of a training step that scratch memory grows with. */
+struct workload {
+    int64_t rows;       /* T */
+    int64_t longest;    /* rows of a sequence, at most */
+    int64_t widest;     /* columns of the widest matrix but the logits */
+    int64_t heads;      /* H */
+    int64_t head_size;  /* C */
+    int64_t vocabulary; /* V */
+    enum dtype weights;
+};
+
+/* Bytes that the operations of such a step will take for themselves, beside arenas, at most. */
+size_t device_scratch(const struct device *device, struct workload workload);
+
 /* ---- memory ---- */
 
 /*
@@ -97,7 +118,7 @@ void device_copy(struct device *device, struct tensor to,
 
 /*
  * y[T,N] = x[T,K] · w[N,K]ᵀ (+ bias[1,N], the same for every row) (+ addend[T,N]). `bias` may be no
- * tensor; `addend` may be no tensor, another one, or y itself. x, y, addend f32; w, bias f32 or
+ * tensor; `addend` may be no tensor, another one, or y itself, of the dtype of y; w, bias f32 or
  * bf16.
  */
 void matmul_forward(struct device *device, struct tensor y, struct tensor x, struct tensor w,
@@ -253,6 +274,19 @@ void scatter_rows(struct device *device, struct tensor y, struct tensor x, struc
 void cross_entropy(struct device *device, struct tensor log_probability, struct tensor dx,
                    struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                    struct tensor weights);
+/*
+ * The same for wanted distributions in place of wanted tokens: with q_i the row which_i of
+ * distributions (f32 [m,V]) and p_i = softmax(z_i),
+ *
+ *     divergence[i] = KL(q_i ‖ p_i) = Σ_v q_i[v] · (log q_i[v] − log p_i[v])      (f32 [1,n])
+ *     loss = Σ_i weight_i · divergence[i]
+ *
+ * where a token with q = 0 adds nothing. A q that does not sum to 1 is taken as it is; a negative
+ * one gives NaN. which i32 [1,n], in [0, m).
+ */
+void kl_divergence(struct device *device, struct tensor divergence, struct tensor dx,
+                   struct tensor dw, struct tensor x, struct tensor w, struct tensor distributions,
+                   struct tensor which, struct tensor weights);
 
 /* ---- optimizers ---- */
 

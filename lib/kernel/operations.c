@@ -40,14 +40,16 @@ void device_copy(struct device *device, struct tensor to, struct tensor from) {
 void matmul_forward(struct device *device, struct tensor y, struct tensor x, struct tensor w,
                     struct tensor bias, struct tensor addend) {
     struct check check = {device, "matmul_forward"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
         !check_tensor(check, "w", w, IS_WEIGHT) ||
         !check_agreement(check, "x", x, "w", w, x.columns == w.columns,
                          "their columns must agree") ||
-        !check_shape(check, "y", y, IS_F32, x.rows, w.rows) ||
+        !check_shape(check, "y", y, activations(device), x.rows, w.rows) ||
         (given(bias) && !check_vector(check, "bias", bias, IS_WEIGHT, w.rows)) ||
-        (given(addend) && !check_shape(check, "addend", addend, IS_F32, y.rows, y.columns)) ||
-        empty(y))
+        (given(addend) &&
+         (!check_shape(check, "addend", addend, activations(device), y.rows, y.columns) ||
+          !check_same_type(check, "addend", addend, "y", y))) ||
+        !check_meets(check, "x", x, "w", w) || empty(y))
         return;
     device->operations->matmul_forward(device, y, x, w, bias, addend);
 }
@@ -55,11 +57,12 @@ void matmul_forward(struct device *device, struct tensor y, struct tensor x, str
 void matmul_backward_input(struct device *device, struct tensor dx, struct tensor dy,
                            struct tensor w, bool accumulate) {
     struct check check = {device, "matmul_backward_input"};
-    if (device->failed || !check_tensor(check, "dy", dy, IS_F32) ||
+    if (device->failed || !check_tensor(check, "dy", dy, activations(device)) ||
         !check_tensor(check, "w", w, IS_WEIGHT) ||
         !check_agreement(check, "dy", dy, "w", w, dy.columns == w.rows,
                          "the columns of dy must be the rows of w") ||
-        !check_shape(check, "dx", dx, IS_F32, dy.rows, w.columns) || empty(dx))
+        !check_shape(check, "dx", dx, activations(device), dy.rows, w.columns) ||
+        !check_meets(check, "dy", dy, "w", w) || empty(dx))
         return;
     device->operations->matmul_backward_input(device, dx, dy, w, accumulate);
 }
@@ -67,8 +70,8 @@ void matmul_backward_input(struct device *device, struct tensor dx, struct tenso
 void matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
                             struct tensor x) {
     struct check check = {device, "matmul_backward_weight"};
-    if (device->failed || !check_tensor(check, "dy", dy, IS_F32) ||
-        !check_tensor(check, "x", x, IS_F32) ||
+    if (device->failed || !check_tensor(check, "dy", dy, activations(device)) ||
+        !check_tensor(check, "x", x, activations(device)) ||
         !check_agreement(check, "dy", dy, "x", x, dy.rows == x.rows, "their rows must agree") ||
         !check_shape(check, "dw", dw, IS_F32, dy.columns, x.columns) || empty(dw))
         return;
@@ -77,7 +80,7 @@ void matmul_backward_weight(struct device *device, struct tensor dw, struct tens
 
 void bias_backward(struct device *device, struct tensor dbias, struct tensor dy) {
     struct check check = {device, "bias_backward"};
-    if (device->failed || !check_tensor(check, "dy", dy, IS_F32) ||
+    if (device->failed || !check_tensor(check, "dy", dy, activations(device)) ||
         !check_vector(check, "dbias", dbias, IS_F32, dy.columns) || empty(dy))
         return;
     device->operations->bias_backward(device, dbias, dy);
@@ -89,7 +92,7 @@ void embedding_forward(struct device *device, struct tensor y, struct tensor tok
                        struct tensor w) {
     struct check check = {device, "embedding_forward"};
     if (device->failed || !check_tensor(check, "w", w, IS_WEIGHT) ||
-        !check_tensor(check, "y", y, IS_F32) ||
+        !check_tensor(check, "y", y, activations(device)) ||
         !check_agreement(check, "y", y, "w", w, y.columns == w.columns,
                          "their columns must agree") ||
         !check_vector(check, "tokens", tokens, IS_I32, y.rows) || empty(y))
@@ -101,7 +104,7 @@ void embedding_backward(struct device *device, struct tensor dw, struct tensor d
                         struct tensor tokens) {
     struct check check = {device, "embedding_backward"};
     if (device->failed || !check_tensor(check, "dw", dw, IS_F32) ||
-        !check_tensor(check, "dy", dy, IS_F32) ||
+        !check_tensor(check, "dy", dy, activations(device)) ||
         !check_agreement(check, "dy", dy, "dw", dw, dy.columns == dw.columns,
                          "their columns must agree") ||
         !check_vector(check, "tokens", tokens, IS_I32, dy.rows) || empty(dy))

@@ -27,9 +27,10 @@ static bool check_heads_of(struct check check, const char *const names[3], struc
                            struct tensor k, struct tensor v, struct attention_shape shape,
                            int64_t rows) {
     int64_t kv_columns = shape.kv_heads * shape.head_size;
-    return check_shape(check, names[0], q, IS_F32, rows, shape.heads * shape.head_size) &&
-           check_shape(check, names[1], k, IS_F32, rows, kv_columns) &&
-           check_shape(check, names[2], v, IS_F32, rows, kv_columns);
+    return check_shape(check, names[0], q, activations(check.device), rows,
+                       shape.heads * shape.head_size) &&
+           check_shape(check, names[1], k, activations(check.device), rows, kv_columns) &&
+           check_shape(check, names[2], v, activations(check.device), rows, kv_columns);
 }
 
 static const char *const operand_names[3] = {"q", "k", "v"};
@@ -41,7 +42,7 @@ void attention_forward(struct device *device, struct tensor out, struct tensor l
     struct check check = {device, "attention_forward"};
     if (device->failed || !check_heads(check, shape) ||
         !check_heads_of(check, operand_names, q, k, v, shape, q.rows) ||
-        !check_shape(check, "out", out, IS_F32, q.rows, q.columns) ||
+        !check_shape(check, "out", out, activations(device), q.rows, q.columns) ||
         !check_shape(check, "log_sum", log_sum, IS_F32, q.rows, shape.heads) ||
         !check_sequences(check, sequences, q.rows) || empty(out))
         return;
@@ -56,8 +57,8 @@ void attention_backward(struct device *device, struct tensor dq, struct tensor d
     if (device->failed || !check_heads(check, shape) ||
         !check_heads_of(check, operand_names, q, k, v, shape, q.rows) ||
         !check_heads_of(check, gradient_names, dq, dk, dv, shape, q.rows) ||
-        !check_shape(check, "dout", dout, IS_F32, q.rows, q.columns) ||
-        !check_shape(check, "out", out, IS_F32, q.rows, q.columns) ||
+        !check_shape(check, "dout", dout, activations(device), q.rows, q.columns) ||
+        !check_shape(check, "out", out, activations(device), q.rows, q.columns) ||
         !check_shape(check, "log_sum", log_sum, IS_F32, q.rows, shape.heads) ||
         !check_sequences(check, sequences, q.rows) || empty(dq))
         return;
@@ -68,11 +69,11 @@ void attention_backward(struct device *device, struct tensor dq, struct tensor d
 void cache_append(struct device *device, struct tensor keys, struct tensor values, struct tensor k,
                   struct tensor v, struct tensor slots) {
     struct check check = {device, "cache_append"};
-    if (device->failed || !check_tensor(check, "k", k, IS_F32) ||
-        !check_shape(check, "v", v, IS_F32, k.rows, k.columns) ||
-        !check_tensor(check, "keys", keys, IS_F32) ||
-        !check_shape(check, "keys", keys, IS_F32, keys.rows, k.columns) ||
-        !check_shape(check, "values", values, IS_F32, keys.rows, k.columns) ||
+    if (device->failed || !check_tensor(check, "k", k, activations(device)) ||
+        !check_shape(check, "v", v, activations(device), k.rows, k.columns) ||
+        !check_tensor(check, "keys", keys, activations(device)) ||
+        !check_shape(check, "keys", keys, activations(device), keys.rows, k.columns) ||
+        !check_shape(check, "values", values, activations(device), keys.rows, k.columns) ||
         !check_vector(check, "slots", slots, IS_I32, k.rows) || empty(k))
         return;
     device->operations->cache_append(device, keys, values, k, v, slots);
@@ -82,12 +83,14 @@ void attention_cached(struct device *device, struct tensor out, struct tensor q,
                       struct tensor values, struct tensor pages, struct tensor lengths,
                       struct sequences sequences, int64_t page_size, struct attention_shape shape) {
     struct check check = {device, "attention_cached"};
-    if (device->failed || !check_heads(check, shape) || !check_tensor(check, "q", q, IS_F32) ||
-        !check_shape(check, "q", q, IS_F32, q.rows, shape.heads * shape.head_size) ||
-        !check_shape(check, "out", out, IS_F32, q.rows, q.columns) ||
-        !check_tensor(check, "keys", keys, IS_F32) ||
-        !check_shape(check, "keys", keys, IS_F32, keys.rows, shape.kv_heads * shape.head_size) ||
-        !check_shape(check, "values", values, IS_F32, keys.rows, keys.columns) ||
+    if (device->failed || !check_heads(check, shape) ||
+        !check_tensor(check, "q", q, activations(device)) ||
+        !check_shape(check, "q", q, activations(device), q.rows, shape.heads * shape.head_size) ||
+        !check_shape(check, "out", out, activations(device), q.rows, q.columns) ||
+        !check_tensor(check, "keys", keys, activations(device)) ||
+        !check_shape(check, "keys", keys, activations(device), keys.rows,
+                     shape.kv_heads * shape.head_size) ||
+        !check_shape(check, "values", values, activations(device), keys.rows, keys.columns) ||
         !check_sequences(check, sequences, q.rows) ||
         !check_tensor(check, "pages", pages, IS_I32) ||
         !check_shape(check, "pages", pages, IS_I32, sequences.count, pages.columns) ||

@@ -9,8 +9,8 @@
 void rms_norm_forward(struct device *device, struct tensor y, struct tensor scale, struct tensor x,
                       struct tensor gain, float epsilon) {
     struct check check = {device, "rms_norm_forward"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
-        !check_shape(check, "y", y, IS_F32, x.rows, x.columns) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "y", y, activations(device), x.rows, x.columns) ||
         !check_vector(check, "gain", gain, IS_WEIGHT, x.columns) ||
         !check_vector(check, "scale", scale, IS_F32, x.rows) || empty(y))
         return;
@@ -21,9 +21,9 @@ void rms_norm_backward(struct device *device, struct tensor dx, struct tensor dg
                        struct tensor dy, struct tensor x, struct tensor gain, struct tensor scale,
                        bool accumulate) {
     struct check check = {device, "rms_norm_backward"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
-        !check_shape(check, "dx", dx, IS_F32, x.rows, x.columns) ||
-        !check_shape(check, "dy", dy, IS_F32, x.rows, x.columns) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "dx", dx, activations(device), x.rows, x.columns) ||
+        !check_shape(check, "dy", dy, activations(device), x.rows, x.columns) ||
         !check_vector(check, "gain", gain, IS_WEIGHT, x.columns) ||
         !check_vector(check, "dgain", dgain, IS_F32, x.columns) ||
         !check_vector(check, "scale", scale, IS_F32, x.rows) || empty(dx))
@@ -35,8 +35,8 @@ void layer_norm_forward(struct device *device, struct tensor y, struct tensor me
                         struct tensor scale, struct tensor x, struct tensor gain,
                         struct tensor bias, float epsilon) {
     struct check check = {device, "layer_norm_forward"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
-        !check_shape(check, "y", y, IS_F32, x.rows, x.columns) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "y", y, activations(device), x.rows, x.columns) ||
         !check_vector(check, "gain", gain, IS_WEIGHT, x.columns) ||
         (given(bias) && !check_vector(check, "bias", bias, IS_WEIGHT, x.columns)) ||
         !check_vector(check, "mean", mean, IS_F32, x.rows) ||
@@ -49,9 +49,9 @@ void layer_norm_backward(struct device *device, struct tensor dx, struct tensor 
                          struct tensor dbias, struct tensor dy, struct tensor x, struct tensor gain,
                          struct tensor mean, struct tensor scale, bool accumulate) {
     struct check check = {device, "layer_norm_backward"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
-        !check_shape(check, "dx", dx, IS_F32, x.rows, x.columns) ||
-        !check_shape(check, "dy", dy, IS_F32, x.rows, x.columns) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "dx", dx, activations(device), x.rows, x.columns) ||
+        !check_shape(check, "dy", dy, activations(device), x.rows, x.columns) ||
         !check_vector(check, "gain", gain, IS_WEIGHT, x.columns) ||
         !check_vector(check, "dgain", dgain, IS_F32, x.columns) ||
         (given(dbias) && !check_vector(check, "dbias", dbias, IS_F32, x.columns)) ||
@@ -76,9 +76,9 @@ static bool check_head_columns(struct check check, struct tensor x, int64_t head
 void head_norm_forward(struct device *device, struct tensor y, struct tensor scale, struct tensor x,
                        struct tensor gain, int64_t heads, float epsilon) {
     struct check check = {device, "head_norm_forward"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
         !check_head_columns(check, x, heads) ||
-        !check_shape(check, "y", y, IS_F32, x.rows, x.columns) ||
+        !check_shape(check, "y", y, activations(device), x.rows, x.columns) ||
         !check_vector(check, "gain", gain, IS_WEIGHT, x.columns / heads) ||
         !check_shape(check, "scale", scale, IS_F32, x.rows, heads) || empty(y))
         return;
@@ -89,10 +89,10 @@ void head_norm_backward(struct device *device, struct tensor dx, struct tensor d
                         struct tensor dy, struct tensor x, struct tensor gain, struct tensor scale,
                         int64_t heads) {
     struct check check = {device, "head_norm_backward"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
         !check_head_columns(check, x, heads) ||
-        !check_shape(check, "dx", dx, IS_F32, x.rows, x.columns) ||
-        !check_shape(check, "dy", dy, IS_F32, x.rows, x.columns) ||
+        !check_shape(check, "dx", dx, activations(device), x.rows, x.columns) ||
+        !check_shape(check, "dy", dy, activations(device), x.rows, x.columns) ||
         !check_vector(check, "gain", gain, IS_WEIGHT, x.columns / heads) ||
         !check_vector(check, "dgain", dgain, IS_F32, x.columns / heads) ||
         !check_shape(check, "scale", scale, IS_F32, x.rows, heads) || empty(dx))
@@ -105,7 +105,7 @@ void head_norm_backward(struct device *device, struct tensor dx, struct tensor d
 void rotary(struct device *device, struct tensor x, struct tensor positions, struct tensor cosine,
             struct tensor sine, int64_t heads, bool inverse) {
     struct check check = {device, "rotary"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
         !check_vector(check, "positions", positions, IS_I32, x.rows) ||
         !check_tensor(check, "cosine", cosine, IS_F32) ||
         !check_shape(check, "sine", sine, IS_F32, cosine.rows, cosine.columns))
@@ -124,8 +124,9 @@ void rotary(struct device *device, struct tensor x, struct tensor positions, str
 
 void swiglu_forward(struct device *device, struct tensor y, struct tensor gate_up) {
     struct check check = {device, "swiglu_forward"};
-    if (device->failed || !check_tensor(check, "y", y, IS_F32) ||
-        !check_shape(check, "gate_up", gate_up, IS_F32, y.rows, 2 * y.columns) || empty(y))
+    if (device->failed || !check_tensor(check, "y", y, activations(device)) ||
+        !check_shape(check, "gate_up", gate_up, activations(device), y.rows, 2 * y.columns) ||
+        empty(y))
         return;
     device->operations->swiglu_forward(device, y, gate_up);
 }
@@ -133,9 +134,10 @@ void swiglu_forward(struct device *device, struct tensor y, struct tensor gate_u
 void swiglu_backward(struct device *device, struct tensor dgate_up, struct tensor dy,
                      struct tensor gate_up) {
     struct check check = {device, "swiglu_backward"};
-    if (device->failed || !check_tensor(check, "dy", dy, IS_F32) ||
-        !check_shape(check, "gate_up", gate_up, IS_F32, dy.rows, 2 * dy.columns) ||
-        !check_shape(check, "dgate_up", dgate_up, IS_F32, dy.rows, 2 * dy.columns) || empty(dy))
+    if (device->failed || !check_tensor(check, "dy", dy, activations(device)) ||
+        !check_shape(check, "gate_up", gate_up, activations(device), dy.rows, 2 * dy.columns) ||
+        !check_shape(check, "dgate_up", dgate_up, activations(device), dy.rows, 2 * dy.columns) ||
+        empty(dy))
         return;
     device->operations->swiglu_backward(device, dgate_up, dy, gate_up);
 }
@@ -150,8 +152,9 @@ static bool check_form(struct check check, enum gelu_form form) {
 
 void gelu_forward(struct device *device, struct tensor y, struct tensor x, enum gelu_form form) {
     struct check check = {device, "gelu_forward"};
-    if (device->failed || !check_form(check, form) || !check_tensor(check, "x", x, IS_F32) ||
-        !check_shape(check, "y", y, IS_F32, x.rows, x.columns) || empty(y))
+    if (device->failed || !check_form(check, form) ||
+        !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "y", y, activations(device), x.rows, x.columns) || empty(y))
         return;
     device->operations->gelu_forward(device, y, x, form);
 }
@@ -159,9 +162,10 @@ void gelu_forward(struct device *device, struct tensor y, struct tensor x, enum 
 void gelu_backward(struct device *device, struct tensor dx, struct tensor dy, struct tensor x,
                    enum gelu_form form) {
     struct check check = {device, "gelu_backward"};
-    if (device->failed || !check_form(check, form) || !check_tensor(check, "x", x, IS_F32) ||
-        !check_shape(check, "dy", dy, IS_F32, x.rows, x.columns) ||
-        !check_shape(check, "dx", dx, IS_F32, x.rows, x.columns) || empty(dx))
+    if (device->failed || !check_form(check, form) ||
+        !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "dy", dy, activations(device), x.rows, x.columns) ||
+        !check_shape(check, "dx", dx, activations(device), x.rows, x.columns) || empty(dx))
         return;
     device->operations->gelu_backward(device, dx, dy, x, form);
 }
@@ -170,8 +174,8 @@ void gelu_backward(struct device *device, struct tensor dx, struct tensor dy, st
 
 void add_rows(struct device *device, struct tensor y, struct tensor x) {
     struct check check = {device, "add_rows"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
-        !check_shape(check, "y", y, IS_F32, x.rows, x.columns) || empty(y))
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "y", y, activations(device), x.rows, x.columns) || empty(y))
         return;
     device->operations->add_rows(device, y, x);
 }
@@ -179,24 +183,24 @@ void add_rows(struct device *device, struct tensor y, struct tensor x) {
 void mean_rows(struct device *device, struct tensor y, struct tensor x,
                struct sequences sequences) {
     struct check check = {device, "mean_rows"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
         !check_sequences(check, sequences, x.rows) ||
-        !check_shape(check, "y", y, IS_F32, sequences.count, x.columns) || empty(y))
+        !check_shape(check, "y", y, activations(device), sequences.count, x.columns) || empty(y))
         return;
     device->operations->mean_rows(device, y, x, sequences);
 }
 
 void normalize_rows(struct device *device, struct tensor x) {
     struct check check = {device, "normalize_rows"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) || empty(x))
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) || empty(x))
         return;
     device->operations->normalize_rows(device, x);
 }
 
 void gather_rows(struct device *device, struct tensor y, struct tensor x, struct tensor rows) {
     struct check check = {device, "gather_rows"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
-        !check_tensor(check, "y", y, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_tensor(check, "y", y, activations(device)) ||
         !check_agreement(check, "y", y, "x", x, y.columns == x.columns,
                          "their columns must agree") ||
         !check_vector(check, "rows", rows, IS_I32, y.rows) || empty(y))
@@ -206,8 +210,8 @@ void gather_rows(struct device *device, struct tensor y, struct tensor x, struct
 
 void scatter_rows(struct device *device, struct tensor y, struct tensor x, struct tensor rows) {
     struct check check = {device, "scatter_rows"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
-        !check_tensor(check, "y", y, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_tensor(check, "y", y, activations(device)) ||
         !check_agreement(check, "y", y, "x", x, y.columns == x.columns,
                          "their columns must agree") ||
         !check_vector(check, "rows", rows, IS_I32, x.rows) || empty(y))

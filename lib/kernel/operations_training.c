@@ -7,17 +7,35 @@ void cross_entropy(struct device *device, struct tensor log_probability, struct 
                    struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                    struct tensor weights) {
     struct check check = {device, "cross_entropy"};
-    if (device->failed || !check_tensor(check, "x", x, IS_F32) ||
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
         !check_tensor(check, "w", w, IS_WEIGHT) ||
         !check_shape(check, "w", w, IS_WEIGHT, w.rows, x.columns) ||
         !check_vector(check, "targets", targets, IS_I32, x.rows) ||
         !check_vector(check, "log_probability", log_probability, IS_F32, x.rows) ||
-        (given(dx) && !check_shape(check, "dx", dx, IS_F32, x.rows, x.columns)) ||
+        (given(dx) && !check_shape(check, "dx", dx, activations(device), x.rows, x.columns)) ||
         (given(dw) && !check_shape(check, "dw", dw, IS_F32, w.rows, w.columns)) ||
         ((given(dx) || given(dw)) && !check_vector(check, "weights", weights, IS_F32, x.rows)) ||
-        empty(x))
+        !check_meets(check, "x", x, "w", w) || empty(x))
         return;
     device->operations->cross_entropy(device, log_probability, dx, dw, x, w, targets, weights);
+}
+
+void kl_divergence(struct device *device, struct tensor divergence, struct tensor dx,
+                   struct tensor dw, struct tensor x, struct tensor w, struct tensor distributions,
+                   struct tensor which, struct tensor weights) {
+    struct check check = {device, "kl_divergence"};
+    if (device->failed || !check_tensor(check, "x", x, activations(device)) ||
+        !check_shape(check, "w", w, IS_WEIGHT, w.rows, x.columns) ||
+        !check_shape(check, "distributions", distributions, IS_F32, distributions.rows, w.rows) ||
+        !check_vector(check, "which", which, IS_I32, x.rows) ||
+        !check_vector(check, "divergence", divergence, IS_F32, x.rows) ||
+        (given(dx) && !check_shape(check, "dx", dx, activations(device), x.rows, x.columns)) ||
+        (given(dw) && !check_shape(check, "dw", dw, IS_F32, w.rows, w.columns)) ||
+        ((given(dx) || given(dw)) && !check_vector(check, "weights", weights, IS_F32, x.rows)) ||
+        !check_meets(check, "x", x, "w", w) || empty(x))
+        return;
+    device->operations->kl_divergence(device, divergence, dx, dw, x, w, distributions, which,
+                                      weights);
 }
 
 void sum_of_squares(struct device *device, struct tensor sum, struct tensor x, bool accumulate) {

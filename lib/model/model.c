@@ -177,13 +177,25 @@ static void find_places(struct model *model) {
                                      : -1;
 }
 
-bool model_reserve(struct model *model, bool halves, struct error *error) {
+/* Shapes alone; the bytes that all weights need. */
+static size_t measure_weights(struct model *model, bool halves) {
     find_places(model);
     model->weight_count = outer_index(&model->config, MODEL_WEIGHTS);
     model->weights = allocate(model->weight_count, sizeof *model->weights);
     struct arena measured = arena_measure();
     cut_weights(model, &measured, halves);
-    if (!arena_open(&model->arena, model->device, measured.used, error))
+    return measured.used;
+}
+
+void model_measure(struct model *model, struct model_config *config, struct device *device) {
+    *model = (struct model){.config = *config, .device = device};
+    *config = (struct model_config){0};
+    measure_weights(model, true);
+}
+
+bool model_reserve(struct model *model, bool halves, struct error *error) {
+    size_t size = measure_weights(model, halves);
+    if (!arena_open(&model->arena, model->device, size, error))
         return error_place(error, "%" PRId64 " parameters",
                            model_config_parameters(&model->config));
     cut_weights(model, &model->arena, halves);

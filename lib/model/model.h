@@ -130,6 +130,9 @@ bool model_open(struct model *model, const char *directory, struct device *devic
  * name). Takes over `config`. */
 bool model_initialize(struct model *model, struct model_config *config, struct device *device,
                       uint64_t seed, struct error *error);
+/* The shapes of a model that learns, without memory for its weights: for plans. Takes over
+ * `config`. */
+void model_measure(struct model *model, struct model_config *config, struct device *device);
 void model_close(struct model *model);
 
 /*

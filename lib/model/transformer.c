@@ -129,36 +129,65 @@ void transformer_close(struct transformer *transformer) {
 
 /* ---- room for a pass ---- */
 
-static void open_layer_pass(struct layer_pass *layer, struct arena *arena,
-                            const struct model_config *config, int64_t tokens, int64_t rows,
-                            bool trimmed) {
-    int64_t D = config->width, heads = config->heads + config->kv_heads;
-    int64_t attention = config->heads * config->head_size;
-    bool means = config->norm == NORM_LAYER;
-    layer->input = arena_tensor(arena, DTYPE_F32, tokens, D);
+static void open_norms(struct layer_pass *layer, struct arena *arena,
+                       const struct model_config *config, int64_t tokens, int64_t rows) {
+    int64_t D = config->width;
     layer->normed = arena_tensor(arena, DTYPE_F32, tokens, D);
     layer->scale = arena_tensor(arena, DTYPE_F32, 1, tokens);
-    layer->qkv =
-        arena_tensor(arena, DTYPE_F32, tokens, (heads + config->kv_heads) * config->head_size);
-    if (config->head_norms) {
-        layer->qk = arena_tensor(arena, DTYPE_F32, tokens, heads * config->head_size);
-        layer->qk_scale = arena_tensor(arena, DTYPE_F32, tokens, heads);
-    }
-    layer->attention = arena_tensor(arena, DTYPE_F32, tokens, attention);
-    layer->log_sum = arena_tensor(arena, DTYPE_F32, tokens, config->heads);
-    if (trimmed) {
-        layer->attention_rows = arena_tensor(arena, DTYPE_F32, rows, attention);
-        layer->input_rows = arena_tensor(arena, DTYPE_F32, rows, D);
-    }
-    layer->middle = arena_tensor(arena, DTYPE_F32, rows, D);
     layer->middle_normed = arena_tensor(arena, DTYPE_F32, rows, D);
     layer->middle_scale = arena_tensor(arena, DTYPE_F32, 1, rows);
-    if (means) {
+    if (config->norm == NORM_LAYER) {
         layer->mean = arena_tensor(arena, DTYPE_F32, 1, tokens);
         layer->middle_mean = arena_tensor(arena, DTYPE_F32, 1, rows);
     }
-    layer->up = arena_tensor(arena, DTYPE_F32, rows, model_config_up_rows(config));
     layer->mlp = arena_tensor(arena, DTYPE_F32, rows, config->mlp_width);
+}
+
+static void open_attention(struct layer_pass *layer, struct arena *arena,
+                           const struct model_config *config, int64_t tokens) {
+    int64_t heads = config->heads + config->kv_heads, size = config->head_size;
+    layer->qkv = arena_tensor(arena, DTYPE_F32, tokens, (heads + config->kv_heads) * size);
+    if (config->head_norms) {
+        layer->qk = arena_tensor(arena, DTYPE_F32, tokens, heads * size);
+        layer->qk_scale = arena_tensor(arena, DTYPE_F32, tokens, heads);
+    }
+    layer->attention = arena_tensor(arena, DTYPE_F32, tokens, config->heads * size);
+    layer->log_sum = arena_tensor(arena, DTYPE_F32, tokens, config->heads);
+}
+
+static void open_mlp(struct layer_pass *layer, struct arena *arena,
+                     const struct model_config *config, int64_t rows) {
+    layer->middle = arena_tensor(arena, DTYPE_F32, rows, config->width);
+    layer->up = arena_tensor(arena, DTYPE_F32, rows, model_config_up_rows(config));
+}
+
+/* The parts of a layer that `use` keeps, or those that it does not. */
+static void open_parts(struct layer_pass *layer, struct arena *arena,
+                       const struct model_config *config, int64_t tokens, int64_t rows,
+                       enum pass_use use, bool kept) {
+    bool training = use != PASS_FORWARD;
+    if (training == kept)
+        layer->input = arena_tensor(arena, DTYPE_F32, tokens, config->width);
+    if ((training && use < PASS_RECOMPUTE_NORMS) == kept)
+        open_norms(layer, arena, config, tokens, rows);
+    if ((training && use < PASS_RECOMPUTE_ATTENTION) == kept)
+        open_attention(layer, arena, config, tokens);
+    if ((training && use < PASS_RECOMPUTE_LAYER) == kept)
+        open_mlp(layer, arena, config, rows);
+}
+
+static void open_layers(struct pass *pass, struct arena *arena, const struct model_config *config) {
+    int64_t L = config->layers, T = pass->tokens, n = pass->rows;
+    struct layer_pass shared = {0};
+    open_parts(&shared, arena, config, T, T, pass->use, false);
+    for (int64_t l = 0; l < L; l++) {
+        pass->layers[l] = shared;
+        if (pass->use != PASS_FORWARD)
+            open_parts(&pass->layers[l], arena, config, T, l == L - 1 ? n : T, pass->use, true);
+    }
+    struct layer_pass *last = &pass->layers[L - 1];
+    last->attention_rows = arena_tensor(arena, DTYPE_F32, n, config->heads * config->head_size);
+    last->input_rows = arena_tensor(arena, DTYPE_F32, n, config->width);
 }
 
 /* What only the backward pass uses. */
@@ -177,25 +206,17 @@ static void open_gradients(struct pass *pass, struct arena *arena,
 }
 
 void pass_open(struct pass *pass, struct arena *arena, const struct model_config *config,
-               int64_t tokens, int64_t rows, bool training) {
-    int64_t D = config->width, L = config->layers;
-    *pass = (struct pass){.tokens = tokens, .rows = rows, .training = training};
-    pass->layers = allocate((size_t)L, sizeof *pass->layers);
-    if (training) {
-        for (int64_t l = 0; l < L; l++)
-            open_layer_pass(&pass->layers[l], arena, config, tokens, l == L - 1 ? rows : tokens,
-                            l == L - 1);
-    } else {
-        open_layer_pass(&pass->layers[0], arena, config, tokens, tokens, true);
-        for (int64_t l = 1; l < L; l++)
-            pass->layers[l] = pass->layers[0];
-    }
+               int64_t tokens, int64_t rows, enum pass_use use) {
+    int64_t D = config->width;
+    *pass = (struct pass){.tokens = tokens, .rows = rows, .use = use};
+    pass->layers = allocate((size_t)config->layers, sizeof *pass->layers);
+    open_layers(pass, arena, config);
     pass->hidden = arena_tensor(arena, DTYPE_F32, rows, D);
     pass->hidden_scale = arena_tensor(arena, DTYPE_F32, 1, rows);
     if (config->norm == NORM_LAYER)
         pass->hidden_mean = arena_tensor(arena, DTYPE_F32, 1, rows);
     pass->output = arena_tensor(arena, DTYPE_F32, rows, D);
-    if (training)
+    if (use != PASS_FORWARD)
         open_gradients(pass, arena, config);
 }
 

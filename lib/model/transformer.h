@@ -54,12 +54,25 @@ struct layer_pass {
     struct tensor mlp;                       /* [T, F] */
 };
 
+/*
+ * What a forward pass keeps of each layer. What it does not keep lies in room that the layers share
+ * and is computed again, by the same operations on the same operands and so to the same bits, when
+ * the backward pass comes to the layer; the last layer's is still there by then.
+ */
+enum pass_use {
+    PASS_FORWARD,             /* nothing, for there is no backward pass */
+    PASS_TRAINING,            /* everything */
+    PASS_RECOMPUTE_NORMS,     /* all but what norms and activation functions made */
+    PASS_RECOMPUTE_ATTENTION, /* of these the input and what the MLP starts from: middle, up */
+    PASS_RECOMPUTE_LAYER,     /* the input */
+};
+
 /* Room for one forward pass (and its backward pass) of up to T tokens and n wanted rows. */
 struct pass {
     int64_t tokens; /* T it was laid out for */
     int64_t rows;   /* n it was laid out for */
-    bool training;
-    struct layer_pass *layers; /* all layers share the same tensors unless training */
+    enum pass_use use;
+    struct layer_pass *layers; /* tensors that are not kept are those of all layers */
     struct tensor hidden;      /* [n, D]: out of the last layer, before the final norm */
     struct tensor hidden_mean, hidden_scale;
     struct tensor output;  /* [n, D]: after the final norm: what meets the output projection */
@@ -69,7 +82,7 @@ struct pass {
 
 /* Cuts the tensors of a pass from `arena` (which may only be measuring). */
 void pass_open(struct pass *pass, struct arena *arena, const struct model_config *config,
-               int64_t tokens, int64_t rows, bool training);
+               int64_t tokens, int64_t rows, enum pass_use use);
 void pass_close(struct pass *pass);
 
 /* The key/value cache of a forward pass: it appends keys and values of its tokens, and its rows see
@@ -91,11 +104,31 @@ void transformer_forward(struct transformer *transformer, struct pass *pass,
                          const struct batch *batch, const struct cache *cache);
 
 /*
+ * Where gradients go. The backward pass is done with the weights group by group: the final norm,
+ * each layer from the last, the embedding (unless it is the output projection too, whose gradient
+ * began with the loss). `begin` is called before the first gradient of a group is added to, `end`
+ * when the group's gradients are whole and nothing needs its weights any more: there they can be
+ * updated at once, and the memory of their gradients be used for the next group.
+ */
+struct gradient_sink {
+    struct tensor *gradients; /* f32, one for each of model->weights, same shapes */
+    void (*begin)(void *context, size_t first, size_t count); /* NULL: nothing is called */
+    void (*end)(void *context, size_t first, size_t count);
+    void *context;
+};
+
+/* How many weights the group has that begins with weight `first`. */
+size_t gradient_group(const struct model *model, size_t first);
+/* They call what the sink has. */
+void gradient_begin(const struct gradient_sink *sink, size_t first, size_t count);
+void gradient_end(const struct gradient_sink *sink, size_t first, size_t count);
+
+/*
  * Adds the gradients of all weights but the output projection (cross_entropy adds that) to
- * `gradients` (f32, one for each of model->weights, same shapes), from pass->doutput, after a
- * training forward pass of the same batch. Decoders only.
+ * `sink->gradients`, from pass->doutput, after a training forward pass of the same batch. Decoders
+ * only.
  */
 void transformer_backward(struct transformer *transformer, struct pass *pass,
-                          const struct batch *batch, struct tensor *gradients);
+                          const struct batch *batch, const struct gradient_sink *sink);
 
 #endif

@@ -5,7 +5,7 @@
 
 /* The gradient of a weight; no tensor where there is no such weight. */
 static struct tensor gradient_of(const struct run *run, const struct learning_weight *weight) {
-    return weight != NULL ? run->gradients[weight - run->model->weights] : (struct tensor){0};
+    return weight != NULL ? run->sink->gradients[weight - run->model->weights] : (struct tensor){0};
 }
 
 static struct tensor layer_gradient(const struct run *run, int64_t l, enum layer_weight which) {
@@ -125,6 +125,8 @@ static void attention_half_backward(const struct run *run, struct pass *pass,
 static void layer_backward(const struct run *run, struct pass *pass, int64_t l, bool trimmed) {
     struct layer_pass layer = run_view(&pass->layers[l], run, trimmed);
     int64_t T = run->tokens, n = trimmed ? run->rows : T;
+    if (l < run->config->layers - 1)
+        layer_again(run, &layer, l, pass->use);
     struct tensor dsum = tensor_rows(trimmed ? pass->dmiddle : pass->dhidden, 0, n);
     if (run->config->parallel) {
         attention_out_backward(run, pass, &layer, l, dsum, trimmed);
@@ -138,22 +140,59 @@ static void layer_backward(const struct run *run, struct pass *pass, int64_t l, 
     attention_half_backward(run, pass, &layer, l);
 }
 
+/* ---- the model ---- */
+
+size_t gradient_group(const struct model *model, size_t first) {
+    size_t layers = (size_t)model->first_layer, each = (size_t)model->per_layer;
+    if (first >= layers && first < layers + each * (size_t)model->config.layers)
+        return each;
+    bool biased = model->outer[MODEL_FINAL_NORM_BIAS] >= 0; /* stands behind its norm */
+    return biased && (int)first == model->outer[MODEL_FINAL_NORM] ? 2 : 1;
+}
+
+void gradient_begin(const struct gradient_sink *sink, size_t first, size_t count) {
+    if (sink->begin != NULL)
+        sink->begin(sink->context, first, count);
+}
+
+void gradient_end(const struct gradient_sink *sink, size_t first, size_t count) {
+    if (sink->end != NULL)
+        sink->end(sink->context, first, count);
+}
+
+/* From pass->doutput to `dlast`, the gradient of the last layer's output. */
+static void final_norm_backward(const struct run *run, struct pass *pass, struct tensor dlast) {
+    const struct learning_weight *gain = model_part(run->model, MODEL_FINAL_NORM);
+    const struct learning_weight *bias = model_part(run->model, MODEL_FINAL_NORM_BIAS);
+    size_t first = (size_t)(gain - run->model->weights);
+    size_t count = gradient_group(run->model, first);
+    gradient_begin(run->sink, first, count);
+    normalize_backward(run, dlast, gradient_of(run, gain), gradient_of(run, bias),
+                       tensor_rows(pass->doutput, 0, run->rows),
+                       tensor_rows(pass->hidden, 0, run->rows), gain->value,
+                       tensor_columns(pass->hidden_mean, 0, run->rows),
+                       tensor_columns(pass->hidden_scale, 0, run->rows), false);
+    gradient_end(run->sink, first, count);
+}
+
 void transformer_backward(struct transformer *transformer, struct pass *pass,
-                          const struct batch *batch, struct tensor *gradients) {
+                          const struct batch *batch, const struct gradient_sink *sink) {
     struct run run = run_start(transformer, batch);
-    run.gradients = gradients;
+    run.sink = sink;
     int64_t L = run.config->layers;
+    size_t first_layer = (size_t)run.model->first_layer, per_layer = (size_t)run.model->per_layer;
     bool trims = batch->rows.data != NULL;
-    const struct learning_weight *gain = model_part(run.model, MODEL_FINAL_NORM);
-    struct tensor dlast = tensor_rows(trims ? pass->dmiddle : pass->dhidden, 0, run.rows);
-    normalize_backward(&run, dlast, gradient_of(&run, gain),
-                       gradient_of(&run, model_part(run.model, MODEL_FINAL_NORM_BIAS)),
-                       tensor_rows(pass->doutput, 0, run.rows),
-                       tensor_rows(pass->hidden, 0, run.rows), gain->value,
-                       tensor_columns(pass->hidden_mean, 0, run.rows),
-                       tensor_columns(pass->hidden_scale, 0, run.rows), false);
-    for (int64_t l = L - 1; l >= 0; l--)
+    final_norm_backward(&run, pass,
+                        tensor_rows(trims ? pass->dmiddle : pass->dhidden, 0, run.rows));
+    for (int64_t l = L - 1; l >= 0; l--) {
+        size_t first = first_layer + (size_t)l * per_layer;
+        gradient_begin(sink, first, per_layer);
         layer_backward(&run, pass, l, trims && l == L - 1);
-    embedding_backward(run.device, gradients[0], tensor_rows(pass->dhidden, 0, run.tokens),
+        gradient_end(sink, first, per_layer);
+    }
+    if (model_output(run.model) != model_embedding(run.model))
+        gradient_begin(sink, 0, 1);
+    embedding_backward(run.device, sink->gradients[0], tensor_rows(pass->dhidden, 0, run.tokens),
                        batch->tokens);
+    gradient_end(sink, 0, 1);
 }

@@ -93,6 +93,13 @@ static void before_mlp(const struct run *run, const struct layer_pass *layer, in
                  run->config->parallel ? input : layer->middle);
 }
 
+/* From layer->input to layer->attention. */
+static void attention_half(const struct run *run, const struct layer_pass *layer, int64_t l) {
+    bool post = run->config->post_norm;
+    linear(run, l, LAYER_QKV, layer->qkv, post ? layer->input : layer->normed, (struct tensor){0});
+    attend(run, layer, l);
+}
+
 /* From layer->input to `output`; `trimmed`: the last layer of a batch that names its rows. */
 static void layer_forward(const struct run *run, const struct layer_pass *layer, int64_t l,
                           struct tensor output, bool trimmed) {
@@ -100,8 +107,7 @@ static void layer_forward(const struct run *run, const struct layer_pass *layer,
     struct tensor none = {0}, attention = layer->attention, input = layer->input;
     if (!post)
         attention_norm(run, l, layer->normed, layer->mean, layer->scale, layer->input);
-    linear(run, l, LAYER_QKV, layer->qkv, post ? layer->input : layer->normed, none);
-    attend(run, layer, l);
+    attention_half(run, layer, l);
     if (trimmed) {
         gather_rows(run->device, layer->attention_rows, layer->attention, run->batch->rows);
         gather_rows(run->device, layer->input_rows, layer->input, run->batch->rows);
@@ -118,6 +124,21 @@ static void layer_forward(const struct run *run, const struct layer_pass *layer,
     } else {
         linear(run, l, LAYER_DOWN, output, layer->mlp, layer->middle);
     }
+}
+
+void layer_again(const struct run *run, const struct layer_pass *layer, int64_t l,
+                 enum pass_use use) {
+    if (use < PASS_RECOMPUTE_NORMS)
+        return;
+    attention_norm(run, l, layer->normed, layer->mean, layer->scale, layer->input);
+    if (use >= PASS_RECOMPUTE_ATTENTION)
+        attention_half(run, layer, l);
+    if (use >= PASS_RECOMPUTE_LAYER)
+        linear(run, l, LAYER_ATTENTION_OUT, layer->middle, layer->attention, layer->input);
+    before_mlp(run, layer, l, layer->input);
+    if (use >= PASS_RECOMPUTE_LAYER)
+        linear(run, l, LAYER_UP, layer->up, layer->middle_normed, (struct tensor){0});
+    activate(run, layer->mlp, layer->up);
 }
 
 /* ---- the model ---- */

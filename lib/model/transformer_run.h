@@ -13,10 +13,10 @@ struct run {
     struct device *device;
     const struct model_config *config;
     const struct batch *batch;
-    const struct cache *cache; /* forward only; may be NULL */
-    struct tensor *gradients;  /* backward only */
-    int64_t tokens;            /* T of this batch */
-    int64_t rows;              /* n of this batch */
+    const struct cache *cache;        /* forward only; may be NULL */
+    const struct gradient_sink *sink; /* backward only */
+    int64_t tokens;                   /* T of this batch */
+    int64_t rows;                     /* n of this batch */
 };
 
 struct run run_start(struct transformer *transformer, const struct batch *batch);
@@ -36,5 +36,9 @@ struct qkv_views {
 struct qkv_views split_qkv(struct tensor qkv, const struct model_config *config);
 /* The same as attention sees them: normed and rotated. */
 struct qkv_views split_layer(const struct layer_pass *layer, const struct model_config *config);
+
+/* The parts of layer `l`, not the last, that a pass of that use did not keep. */
+void layer_again(const struct run *run, const struct layer_pass *layer, int64_t l,
+                 enum pass_use use);
 
 #endif

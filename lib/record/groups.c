@@ -31,8 +31,9 @@ static const char *const group_fields[GROUP_COUNT][24] = {
                          "rating_logprobs"},
     [GROUP_GRADED] = {"correct", "score", "verdict", "found", "passed", "total", "seconds",
                       "similarity", "rating"},
-    [GROUP_PAIR] = {"chosen", "rejected", "weight"},
-    [GROUP_METRIC] = {"step", "loss", "lr", "tokens", "examples"},
+    [GROUP_PAIR] = {"chosen", "rejected", "chosen_finish", "rejected_finish", "weight",
+                    "chosen_logprob", "rejected_logprob"},
+    [GROUP_METRIC] = {"step", "loss", "lr", "tokens", "examples", "margin", "accuracy"},
     [GROUP_RESULT] = {"correctness", "sem", "seeds", "n"},
 };
 

@@ -13,6 +13,11 @@ bool fields_contain(const struct fields *fields, const char *name) {
     return false;
 }
 
+static void fields_append(struct fields *fields, const char *name) {
+    fields->items = reallocate(fields->items, fields->count + 1, sizeof *fields->items);
+    fields->items[fields->count++] = name;
+}
+
 bool fields_parse(struct fields *fields, const char *text, struct error *error) {
     *fields = (struct fields){.storage = copy_text(text)};
     if (text[0] == '\0')
@@ -26,10 +31,38 @@ bool fields_parse(struct fields *fields, const char *text, struct error *error) 
                              text);
         if (fields_contain(fields, name))
             return error_set(error, "'%s' is named twice", name);
-        fields->items = reallocate(fields->items, fields->count + 1, sizeof *fields->items);
-        fields->items[fields->count++] = name;
+        fields_append(fields, name);
     }
     return true;
+}
+
+void fields_put_last(struct fields *fields, const char *name) {
+    size_t kept = 0;
+    for (size_t i = 0; i < fields->count; i++)
+        if (strcmp(fields->items[i], name) != 0)
+            fields->items[kept++] = fields->items[i];
+    fields->count = kept;
+    fields_append(fields, name);
+}
+
+void fields_join(struct fields *fields, const struct fields *others) {
+    for (size_t i = 0; i < others->count; i++)
+        if (!fields_contain(fields, others->items[i]))
+            fields_append(fields, others->items[i]);
+}
+
+void fields_join_conditions(struct fields *fields, const struct conditions *conditions) {
+    for (size_t i = 0; i < conditions->count; i++)
+        if (!fields_contain(fields, conditions->items[i].field))
+            fields_append(fields, conditions->items[i].field);
+}
+
+struct fields fields_without(const struct fields *fields, const char *name) {
+    struct fields others = {0};
+    for (size_t i = 0; i < fields->count; i++)
+        if (strcmp(fields->items[i], name) != 0)
+            fields_append(&others, fields->items[i]);
+    return others;
 }
 
 void fields_free(struct fields *fields) {

@@ -6,16 +6,26 @@
 
 #include "record/record.h"
 
+struct conditions;
+
 /* All zero is an empty list. */
 struct fields {
     const char **items;
     size_t count;
-    char *storage; /* what the items point into */
+    char *storage; /* what the items point into, where that is not borrowed */
 };
 
 /* Reads a list with commas; refuses empty and repeated names. "" is an empty list. */
 bool fields_parse(struct fields *fields, const char *text, struct error *error);
 bool fields_contain(const struct fields *fields, const char *name);
+/* Puts a borrowed name behind the others, once: one that is there already moves to the end. */
+void fields_put_last(struct fields *fields, const char *name);
+/* The same for each that is not there yet. */
+void fields_join(struct fields *fields, const struct fields *others);
+/* The fields that conditions are on. */
+void fields_join_conditions(struct fields *fields, const struct conditions *conditions);
+/* A list of its own of all but `name`; the names stay borrowed. */
+struct fields fields_without(const struct fields *fields, const char *name);
 void fields_free(struct fields *fields);
 
 struct condition {

@@ -5,125 +5,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "result/key.h"
-#include "stats/curve.h"
+#include "result/recovery_curves.h"
 
-enum { MODELS_LIMIT = 4096, POINTS_LIMIT = 4096 };
-
-struct model {
-    char *name;
-    double floor, ceiling; /* NAN: no such row */
-    struct curve_point *points;
-    size_t count;
-    struct bound reached;
-};
-
-struct recovery {
-    struct recovery_settings settings;
-    struct model *models;
-    size_t count;
-};
-
-struct recovery *recovery_new(const struct recovery_settings *settings) {
-    struct recovery *recovery = allocate(1, sizeof *recovery);
-    recovery->settings = *settings;
-    return recovery;
+static double measure_of(const struct recovery *recovery, size_t row) {
+    struct error ignored = {0};
+    double measure = NAN;
+    if (row == LEVELS_NONE || !row_measure(&recovery->rows->items[row], &measure, &ignored))
+        return NAN;
+    return measure;
 }
 
-void recovery_free(struct recovery *recovery) {
-    if (recovery == NULL)
-        return;
-    for (size_t i = 0; i < recovery->count; i++) {
-        free(recovery->models[i].name);
-        free(recovery->models[i].points);
+static const struct level *level_of(const struct recovery *recovery, const struct curve *curve) {
+    return &recovery->levels.items[curve->set];
+}
+
+static struct bound reach(const struct recovery *recovery, const struct curve *curve) {
+    const struct level *level = level_of(recovery, curve);
+    return curve_recovers(curve->points, curve->count, measure_of(recovery, level->floor),
+                          measure_of(recovery, level->ceiling), recovery->settings->share);
+}
+
+/* ---- intervals ---- */
+
+/* Where a curve reaches the share in one resample. */
+static struct bound reach_again(const struct recovery *recovery, const struct curve *curve,
+                                const struct replicates *replicates, size_t number) {
+    const struct level *level = level_of(recovery, curve);
+    const struct bound none = {RELATION_NONE, 0};
+    if (level->floor == LEVELS_NONE || level->ceiling == LEVELS_NONE)
+        return none;
+    for (size_t i = 0; i < curve->count; i++) {
+        const double y = replicates_of(replicates, curve->rows[i])[number];
+        if (isnan(y))
+            return none;
+        recovery->scratch[i] = (struct curve_point){curve->points[i].x, y};
     }
-    free(recovery->models);
-    free(recovery);
-}
-
-static struct model *find_model(struct recovery *recovery, struct text name, struct error *error) {
-    for (size_t i = 0; i < recovery->count; i++)
-        if (text_is(name, recovery->models[i].name))
-            return &recovery->models[i];
-    if (recovery->count == MODELS_LIMIT) {
-        error_set(error, "more than %d models", MODELS_LIMIT);
-        return NULL;
-    }
-    recovery->models = reallocate(recovery->models, recovery->count + 1, sizeof *recovery->models);
-    struct model *model = &recovery->models[recovery->count++];
-    *model = (struct model){.floor = NAN, .ceiling = NAN};
-    model->name = format_text("%.*s", (int)name.size, name.bytes);
-    return model;
-}
-
-static bool add_level(struct model *model, bool right, double correctness, struct error *error) {
-    double *level = right ? &model->ceiling : &model->floor;
-    if (!isnan(*level))
-        return error_set(error,
-                         "a second row of model '%.200s' without elicitation, password '%s'; "
-                         "pick one experiment first (records select)",
-                         model->name, right ? "right" : "none");
-    *level = correctness;
-    return true;
-}
-
-/* Keeps the points ascending. */
-static bool add_point(struct model *model, double k, double correctness, struct error *error) {
-    if (!(k > 0) || !isfinite(k))
-        return error_set(error, "field 'k' is %g; above 0 would be right", k);
-    if (model->count == POINTS_LIMIT)
-        return error_set(error, "model '%.200s' has more than %d points", model->name,
-                         POINTS_LIMIT);
-    size_t at = model->count;
-    while (at > 0 && model->points[at - 1].x > k)
-        at--;
-    if (at > 0 && model->points[at - 1].x == k)
-        return error_set(error,
-                         "a second row of model '%.200s' with k = %g; "
-                         "pick one experiment first (records select)",
-                         model->name, k);
-    model->points = reallocate(model->points, model->count + 1, sizeof *model->points);
-    memmove(model->points + at + 1, model->points + at,
-            (model->count - at) * sizeof *model->points);
-    model->points[at] = (struct curve_point){k, correctness};
-    model->count++;
-    return true;
-}
-
-bool recovery_add(struct recovery *recovery, const struct record *row, struct error *error) {
-    const struct recovery_settings *settings = &recovery->settings;
-    struct key subset, method, password, name;
-    double correctness, k;
-    if (!key_find(row, "subset", &subset, error) || !key_find(row, "method", &method, error) ||
-        !key_find(row, "password", &password, error) || !key_find(row, "model", &name, error))
-        return false;
-    const char *of = settings->subset;
-    if (!key_is(&subset, of) && !(subset.kind == KEY_MISSING && strcmp(of, "all") == 0))
-        return true;
-    const bool plain = key_is(&method, "none"), right = plain && key_is(&password, "right");
-    if (!(plain || key_is(&method, settings->method)) || !(right || key_is(&password, "none")))
-        return true;
-    struct text model_name;
-    if (!record_text(row, "model", &model_name, error) ||
-        !record_real(row, "correctness", &correctness, error) ||
-        (!plain && !record_real(row, "k", &k, error)))
-        return false;
-    if (memchr(model_name.bytes, 0, model_name.size))
-        return error_set(error, "field 'model' holds a zero byte; a name would be right");
-    if (!isfinite(correctness))
-        return error_set(error, "field 'correctness' is %g; a finite number would be right",
-                         correctness);
-    struct model *model = find_model(recovery, model_name, error);
-    if (model == NULL)
-        return false;
-    return plain ? add_level(model, right, correctness, error)
-                 : add_point(model, k, correctness, error);
-}
-
-static int compare_models(const void *a, const void *b) {
-    const struct key x = {.kind = KEY_TEXT, .text = text_of(((const struct model *)a)->name)};
-    const struct key y = {.kind = KEY_TEXT, .text = text_of(((const struct model *)b)->name)};
-    return key_compare(&x, &y);
+    return curve_recovers(
+        recovery->scratch, curve->count, replicates_of(replicates, level->floor)[number],
+        replicates_of(replicates, level->ceiling)[number], recovery->settings->share);
 }
 
 static void set_bound(struct record *row, const char *relation_field, const char *field,
@@ -136,39 +55,103 @@ static void set_bound(struct record *row, const char *relation_field, const char
     row_set_number(row, field, defined ? bound.value : NAN);
 }
 
-static void emit(const struct recovery_settings *settings, const struct model *model,
-                 struct bound baseline, struct rows *rows) {
-    struct record *row = rows_add(rows);
-    record_set_text(row, "model", text_of(model->name));
-    record_set_text(row, "method", text_of(settings->method));
-    record_set_text(row, "subset", text_of(settings->subset));
-    record_set_real(row, "share", settings->share);
-    row_set_number(row, "floor", model->floor);
-    row_set_number(row, "ceiling", model->ceiling);
-    set_bound(row, "relation", "k", model->reached);
-    set_bound(row, "ratio_relation", "ratio", bound_quotient(baseline, model->reached));
+/* Of what is reached, or of the baseline's quotient with it. */
+static void set_interval(const struct recovery *recovery, const struct curve *curve, bool ratio,
+                         const struct replicates *replicates, struct record *row) {
+    struct bound *bounds = allocate(replicates->count + 1, sizeof *bounds), low, high;
+    for (size_t i = 0; i < replicates->count; i++) {
+        bounds[i] = reach_again(recovery, curve, replicates, i);
+        if (ratio)
+            bounds[i] = bound_quotient(
+                reach_again(recovery, &recovery->curves[curve->baseline], replicates, i),
+                bounds[i]);
+    }
+    bounds_interval(bounds, replicates->count, recovery->settings->level, &low, &high);
+    set_bound(row, ratio ? "ratio_low_relation" : "low_relation", ratio ? "ratio_low" : "low", low);
+    set_bound(row, ratio ? "ratio_high_relation" : "high_relation", ratio ? "ratio_high" : "high",
+              high);
+    free(bounds);
 }
 
-bool recovery_rows(struct recovery *recovery, struct rows *rows, struct error *error) {
-    const struct recovery_settings *settings = &recovery->settings;
-    struct bound baseline = {RELATION_NONE, 0};
-    size_t points = 0;
-    if (recovery->count > 0)
-        qsort(recovery->models, recovery->count, sizeof *recovery->models, compare_models);
-    for (size_t i = 0; i < recovery->count; i++) {
-        struct model *model = &recovery->models[i];
-        points += model->count;
-        model->reached = curve_recovers(model->points, model->count, model->floor, model->ceiling,
-                                        settings->share);
-        if (strcmp(model->name, settings->baseline) == 0)
-            baseline = model->reached;
-    }
-    if (points == 0)
-        return error_set(error,
-                         "no row with method '%s', password 'none' and subset '%s'; "
-                         "rows of results would be right, as aggregate makes them",
-                         settings->method, settings->subset);
-    for (size_t i = 0; i < recovery->count; i++)
-        emit(settings, &recovery->models[i], baseline, rows);
+/* ---- rows ---- */
+
+/* Whether the condition has no alternatives. */
+static bool is_single(const struct conditions *conditions, size_t at) {
+    for (size_t i = 0; i < conditions->count; i++)
+        if (i != at && strcmp(conditions->items[i].field, conditions->items[at].field) == 0)
+            return false;
     return true;
+}
+
+static void set_fields(const struct recovery *recovery, const struct curve *curve,
+                       struct record *row) {
+    const struct recovery_settings *settings = recovery->settings;
+    const struct fields *lists[] = {&settings->levels.per, &settings->each};
+    const struct record *from = &recovery->rows->items[curve->row];
+    for (size_t list = 0; list < 2; list++)
+        for (size_t i = 0; i < lists[list]->count; i++) {
+            const struct value *value = record_find(from, lists[list]->items[i]);
+            if (value)
+                record_set_value(row, lists[list]->items[i], *value);
+        }
+    const struct conditions *where = &settings->where;
+    for (size_t i = 0; i < where->count; i++)
+        if (is_single(where, i) && strcmp(where->items[i].field, "password") != 0 &&
+            !record_find(row, where->items[i].field))
+            record_set_text(row, where->items[i].field, text_of(where->items[i].value));
+}
+
+static void emit(const struct recovery *recovery, const struct curve *curve,
+                 const struct replicates *replicates, struct rows *out) {
+    const struct bound none = {RELATION_NONE, 0};
+    const bool compared = curve->baseline != LEVELS_NONE;
+    struct record *row = rows_add(out);
+    set_fields(recovery, curve, row);
+    record_set_text(row, "subset", text_of(recovery->settings->subset));
+    record_set_real(row, "share", recovery->settings->share);
+    row_set_number(row, "floor", measure_of(recovery, level_of(recovery, curve)->floor));
+    row_set_number(row, "ceiling", measure_of(recovery, level_of(recovery, curve)->ceiling));
+    set_bound(row, "relation", recovery->settings->x, curve->reached);
+    if (replicates)
+        set_interval(recovery, curve, false, replicates, row);
+    set_bound(row, "ratio_relation", "ratio",
+              compared ? bound_quotient(recovery->curves[curve->baseline].reached, curve->reached)
+                       : none);
+    if (replicates && compared)
+        set_interval(recovery, curve, true, replicates, row);
+}
+
+static bool no_curve(const struct recovery_settings *settings, struct error *error) {
+    struct buffer text = {0};
+    for (size_t i = 0; i < settings->where.count; i++)
+        buffer_format(&text, "%s '%s', ", settings->where.items[i].field,
+                      settings->where.items[i].value);
+    error_set(error,
+              "no row with %.*ssubset '%s' and a '%s' above 0; rows of results would be right, as "
+              "aggregate makes them",
+              (int)text.size, text.size ? (const char *)text.data : "", settings->subset,
+              settings->x);
+    buffer_free(&text);
+    return false;
+}
+
+static bool reach_all(struct recovery *recovery, struct error *error) {
+    size_t points = 0;
+    for (size_t i = 0; i < recovery->names.count; i++) {
+        points += recovery->curves[i].count;
+        recovery->curves[i].reached = reach(recovery, &recovery->curves[i]);
+    }
+    return points > 0 || no_curve(recovery->settings, error);
+}
+
+bool recovery_rows(const struct recovery_settings *settings, const struct rows *rows,
+                   const struct replicates *replicates, struct rows *out, size_t *left_out,
+                   struct error *error) {
+    struct recovery recovery = {.settings = settings, .rows = rows};
+    *left_out = 0;
+    const bool fine = recovery_find(&recovery, left_out, error) && reach_all(&recovery, error);
+    for (size_t i = 0; fine && i < recovery.names.count; i++)
+        emit(&recovery, &recovery.curves[recovery.order[i]], replicates, out);
+    recovery_free(&recovery);
+    return fine;
 }

@@ -63,16 +63,25 @@ struct columns {
 
 /* How the fields of results are shown; others as they are. */
 static const struct {
-    const char *field, *relation;
+    const char *field;
     int decimals;
 } looks[] = {
-    {"correctness", NULL, 3}, {"score", NULL, 3},
-    {"sem", NULL, 3},         {"floor", NULL, 3},
-    {"ceiling", NULL, 3},     {"gap", NULL, 3},
-    {"low", NULL, 3},         {"high", NULL, 3},
-    {"k", "relation", 1},     {"ratio", "ratio_relation", 2},
+    {"correctness", 3}, {"score", 3},    {"sem", 3},        {"floor", 3},
+    {"ceiling", 3},     {"low", 3},      {"high", 3},       {"gap", 3},
+    {"gap_low", 3},     {"gap_high", 3}, {"difference", 3}, {"first_mean", 3},
+    {"second_mean", 3}, {"p", 4},        {"k", 1},          {"ratio", 2},
 };
 enum { LOOK_COUNT = sizeof looks / sizeof looks[0] };
+
+/* Each is a relation of the field behind it, which is shown with so many decimals. */
+static const struct {
+    const char *field;
+    int decimals;
+} relations[] = {
+    {"relation", 1},       {"low_relation", 1},       {"high_relation", 1},
+    {"ratio_relation", 2}, {"ratio_low_relation", 2}, {"ratio_high_relation", 2},
+};
+enum { RELATION_COUNT = sizeof relations / sizeof relations[0] };
 
 static void columns_free(struct columns *columns) {
     for (size_t i = 0; i < columns->count; i++)
@@ -90,40 +99,51 @@ static size_t find_column(const struct columns *columns, struct text field) {
 static struct column column_of(struct text field, bool exact) {
     struct column column = {format_text("%.*s", (int)field.size, field.bytes), NULL, -1};
     for (size_t i = 0; !exact && i < LOOK_COUNT; i++)
-        if (strcmp(looks[i].field, column.field) == 0) {
-            column.relation = looks[i].relation;
+        if (strcmp(looks[i].field, column.field) == 0)
             column.decimals = looks[i].decimals;
-        }
     return column;
 }
 
-static bool is_relation(struct text field) {
-    for (size_t i = 0; i < LOOK_COUNT; i++)
-        if (looks[i].relation && text_is(field, looks[i].relation))
-            return true;
-    return false;
+/* The number of a relation; RELATION_COUNT for other fields. */
+static size_t find_relation(struct text field) {
+    size_t i = 0;
+    while (i < RELATION_COUNT && !text_is(field, relations[i].field))
+        i++;
+    return i;
+}
+
+static void insert_column(struct columns *columns, size_t at, struct column column) {
+    columns->items = reallocate(columns->items, columns->count + 1, sizeof *columns->items);
+    memmove(columns->items + at + 1, columns->items + at,
+            (columns->count - at) * sizeof *columns->items);
+    columns->items[at] = column;
+    columns->count++;
 }
 
 /* A field that is new stands behind the one that it follows in its row. */
 static bool add_fields(struct columns *columns, const struct record *row, bool exact,
                        struct error *error) {
     size_t behind = 0; /* where a new field goes */
+    size_t relation = RELATION_COUNT;
     for (size_t i = 0; i < row->count; i++) {
         const struct text field = row->fields[i].key;
         const size_t at = find_column(columns, field);
-        if (at < columns->count) {
-            behind = at + 1;
+        if (!exact && find_relation(field) < RELATION_COUNT) {
+            relation = find_relation(field);
             continue;
         }
-        if (!exact && is_relation(field))
-            continue;
-        if (columns->count == COLUMNS_LIMIT)
+        if (at == columns->count && columns->count == COLUMNS_LIMIT)
             return error_set(error, "the rows have more than %d fields", COLUMNS_LIMIT);
-        columns->items = reallocate(columns->items, columns->count + 1, sizeof *columns->items);
-        memmove(columns->items + behind + 1, columns->items + behind,
-                (columns->count - behind) * sizeof *columns->items);
-        columns->items[behind++] = column_of(field, exact);
-        columns->count++;
+        if (at == columns->count)
+            insert_column(columns, behind, column_of(field, exact));
+        else
+            behind = at;
+        if (relation < RELATION_COUNT) {
+            columns->items[behind].relation = relations[relation].field;
+            columns->items[behind].decimals = relations[relation].decimals;
+            relation = RELATION_COUNT;
+        }
+        behind++;
     }
     return true;
 }

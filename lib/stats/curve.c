@@ -2,6 +2,7 @@
 #include "stats/curve.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 struct bound curve_reaches(const struct curve_point *points, size_t count, double level) {
     const struct bound none = {RELATION_NONE, 0};
@@ -58,6 +59,40 @@ struct bound bound_quotient(struct bound a, struct bound b) {
     else
         quotient.relation = RELATION_EQUAL;
     return quotient;
+}
+
+static int compare_bounds(int class_a, int class_b, const struct bound *a, const struct bound *b) {
+    if (class_a != class_b)
+        return class_a > class_b ? 1 : -1;
+    return (a->value > b->value) - (a->value < b->value);
+}
+
+/* Undefined ones first, then what may lie below, then the others by value. */
+static int compare_low(const void *a, const void *b) {
+    const struct bound *x = a, *y = b;
+    const int class_x = x->relation == RELATION_NONE ? 0 : may_be_below(x->relation) ? 1 : 2;
+    const int class_y = y->relation == RELATION_NONE ? 0 : may_be_below(y->relation) ? 1 : 2;
+    return compare_bounds(class_x, class_y, x, y);
+}
+
+/* By value, then what may lie above, then undefined ones. */
+static int compare_high(const void *a, const void *b) {
+    const struct bound *x = a, *y = b;
+    const int class_x = x->relation == RELATION_NONE ? 2 : may_be_above(x->relation) ? 1 : 0;
+    const int class_y = y->relation == RELATION_NONE ? 2 : may_be_above(y->relation) ? 1 : 0;
+    return compare_bounds(class_x, class_y, x, y);
+}
+
+void bounds_interval(struct bound *bounds, size_t count, double level, struct bound *low,
+                     struct bound *high) {
+    *low = *high = (struct bound){RELATION_NONE, 0};
+    if (count == 0)
+        return;
+    const double last = (double)(count - 1);
+    qsort(bounds, count, sizeof *bounds, compare_low);
+    *low = bounds[(size_t)floor((1 - level) / 2 * last)];
+    qsort(bounds, count, sizeof *bounds, compare_high);
+    *high = bounds[(size_t)ceil((1 + level) / 2 * last)];
 }
 
 const char *relation_sign(enum relation relation) {

@@ -49,6 +49,15 @@ struct bound curve_recovers(const struct curve_point *points, size_t count, doub
 /* a / b of positive values, as far as it is known. */
 struct bound bound_quotient(struct bound a, struct bound b);
 
+/*
+ * The interval that leaves (1 − level)/2 of resampled bounds out on each side, each end being one
+ * of them. What is undefined in a resample may lie anywhere, and a bound anywhere beyond: they
+ * count as below what the low end is sought among, and as above for the high end, so the interval
+ * is never narrower than what is known. The bounds are sorted on the way.
+ */
+void bounds_interval(struct bound *bounds, size_t count, double level, struct bound *low,
+                     struct bound *high);
+
 /* "=", "<=", …; "" for none. */
 const char *relation_sign(enum relation relation);
 

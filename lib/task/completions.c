@@ -11,16 +11,23 @@
 #include "task/id_index.h"
 
 struct entry {
-    size_t id;      /* number */
-    int64_t sample; /* −1 until it is known */
-    uint64_t place; /* record number in the stream, from 1 */
-    size_t offset;  /* in the arena */
-    size_t size;
+    size_t id;       /* number */
+    int64_t sample;  /* −1 until it is known */
+    uint32_t stream; /* number */
+    uint32_t size;   /* at most 256 MiB: readers see to it */
+    uint64_t place;  /* record number in the stream, from 1 */
+    size_t offset;   /* in the arena */
+};
+
+struct stream {
+    char *name;
+    char digest[33];
 };
 
 struct completions {
-    char *name;
-    char digest[33];
+    struct stream *streams;
+    size_t stream_count;
+    char *name; /* of all streams */
     struct id_index ids;
     struct buffer arena;
     struct entry *entries; /* sorted by id, then sample */
@@ -62,7 +69,8 @@ static void pack_kept(struct completions *completions, const struct record *reco
 
 static bool add_record(struct completions *completions, const struct record *record, uint64_t place,
                        const char *const *keep, struct record *scratch, struct error *error) {
-    struct entry entry = {.sample = -1, .place = place};
+    struct entry entry = {
+        .sample = -1, .stream = (uint32_t)completions->stream_count, .place = place};
     struct text id, completion;
     bool known;
 
@@ -79,7 +87,7 @@ static bool add_record(struct completions *completions, const struct record *rec
     }
     entry.offset = completions->arena.size;
     pack_kept(completions, record, keep, scratch);
-    entry.size = completions->arena.size - entry.offset;
+    entry.size = (uint32_t)(completions->arena.size - entry.offset);
     if (completions->count == completions->capacity) {
         completions->capacity += completions->capacity / 2 + 64;
         completions->entries =
@@ -89,8 +97,9 @@ static bool add_record(struct completions *completions, const struct record *rec
     return true;
 }
 
-static bool read_all(struct completions *completions, struct record_reader *reader,
-                     const char *const *keep, struct error *error) {
+static bool read_records(struct completions *completions, struct record_reader *reader,
+                         const char *const *keep, struct error *error) {
+    const char *name = record_reader_name(reader);
     struct record record = {0}, scratch = {0};
     enum read_result result;
     bool fine = true;
@@ -101,18 +110,43 @@ static bool read_all(struct completions *completions, struct record_reader *read
         if (!fine) {
             char what[96];
             record_describe(&record, place, what);
-            error_place(error, "%s: record %llu (%s)", completions->name, (unsigned long long)place,
-                        what);
+            error_place(error, "%s: record %llu (%s)", name, (unsigned long long)place, what);
         } else if (stop_requested()) {
-            fine = error_set(error, "%s: stopped by a signal", completions->name);
+            fine = error_set(error, "%s: stopped by a signal", name);
         }
     }
     record_free(&record);
     record_free(&scratch);
-    if (!fine || result != READ_END)
+    return fine && result == READ_END;
+}
+
+static bool read_stream(struct completions *completions, const char *path, const char *const *keep,
+                        struct error *error) {
+    struct record_reader *reader = record_reader_open(path, error);
+    struct stream stream = {0};
+
+    if (reader == NULL)
         return false;
-    memcpy(completions->digest, record_reader_digest(reader), sizeof completions->digest - 1);
-    return true;
+    bool fine = read_records(completions, reader, keep, error);
+    if (fine) {
+        stream.name = copy_text(record_reader_name(reader));
+        memcpy(stream.digest, record_reader_digest(reader), sizeof stream.digest - 1);
+        completions->streams = reallocate(completions->streams, completions->stream_count + 1,
+                                          sizeof *completions->streams);
+        completions->streams[completions->stream_count++] = stream;
+    }
+    record_reader_close(reader);
+    return fine;
+}
+
+/* "a.rec, b.rec" */
+static void join_names(struct completions *completions) {
+    struct buffer name = {0};
+
+    for (size_t i = 0; i < completions->stream_count; i++)
+        buffer_format(&name, "%s%s", i > 0 ? ", " : "", completions->streams[i].name);
+    buffer_append(&name, "", 1);
+    completions->name = (char *)name.data;
 }
 
 /* ---- the table ---- */
@@ -137,6 +171,8 @@ static int by_id_and_sample(const void *a, const void *b) {
         return left->id < right->id ? -1 : 1;
     if (left->sample != right->sample)
         return left->sample < right->sample ? -1 : 1;
+    if (left->stream != right->stream)
+        return left->stream < right->stream ? -1 : 1;
     return left->place < right->place ? -1 : left->place > right->place;
 }
 
@@ -150,6 +186,9 @@ static void parse_entry(const struct completions *completions, const struct entr
 
 static bool twice(const struct completions *completions, const struct entry *entry,
                   struct error *error) {
+    const char *first = completions->streams[entry[0].stream].name;
+    const char *second = completions->streams[entry[1].stream].name;
+    unsigned long long one = entry[0].place, other = entry[1].place;
     struct record record = {0};
     struct text id = {0};
     int size;
@@ -158,12 +197,14 @@ static bool twice(const struct completions *completions, const struct entry *ent
     record_text(&record, "id", &id, error);
     size = id.size < 80 ? (int)id.size : 80;
     error_set(error,
-              "%s: records %llu and %llu both are sample %lld of id '%.*s'; one completion for "
-              "each sample would be right",
-              completions->name, (unsigned long long)entry[0].place,
-              (unsigned long long)entry[1].place, (long long)entry->sample, size, id.bytes);
+              "both are sample %lld of id '%.*s'; one completion for each sample, and an id of its "
+              "own for each problem, would be right",
+              (long long)entry->sample, size, id.bytes);
     record_free(&record);
-    return false;
+    return entry[0].stream == entry[1].stream
+               ? error_place(error, "%s: records %llu and %llu", first, one, other)
+               : error_place(error, "record %llu of %s and record %llu of %s", one, first, other,
+                             second);
 }
 
 static bool sort_table(struct completions *completions, struct error *error) {
@@ -184,25 +225,23 @@ static bool sort_table(struct completions *completions, struct error *error) {
 
 /* ---- using it ---- */
 
+struct completions *completions_read_all(const char *const *paths, size_t count,
+                                         const char *const *keep, struct error *error) {
+    struct completions *completions = allocate(1, sizeof *completions);
+    bool fine = true;
+
+    for (size_t i = 0; fine && i < count; i++)
+        fine = read_stream(completions, paths[i], keep, error);
+    join_names(completions);
+    if (fine && sort_table(completions, error))
+        return completions;
+    completions_free(completions);
+    return NULL;
+}
+
 struct completions *completions_read(const char *path, const char *const *keep,
                                      struct error *error) {
-    struct record_reader *reader = record_reader_open(path, error);
-    struct completions *completions;
-    bool fine;
-
-    if (reader == NULL)
-        return NULL;
-    completions = allocate(1, sizeof *completions);
-    completions->name = copy_text(record_reader_name(reader));
-    fine = read_all(completions, reader, keep, error);
-    record_reader_close(reader);
-    if (fine)
-        fine = sort_table(completions, error);
-    if (!fine) {
-        completions_free(completions);
-        return NULL;
-    }
-    return completions;
+    return completions_read_all(&path, 1, keep, error);
 }
 
 void completions_free(struct completions *completions) {
@@ -212,6 +251,9 @@ void completions_free(struct completions *completions) {
     buffer_free(&completions->arena);
     free(completions->entries);
     free(completions->first);
+    for (size_t i = 0; i < completions->stream_count; i++)
+        free(completions->streams[i].name);
+    free(completions->streams);
     free(completions->name);
     free(completions);
 }
@@ -220,8 +262,8 @@ const char *completions_name(const struct completions *completions) {
     return completions->name;
 }
 
-const char *completions_digest(const struct completions *completions) {
-    return completions->digest;
+const char *completions_digest(const struct completions *completions, size_t stream) {
+    return stream < completions->stream_count ? completions->streams[stream].digest : NULL;
 }
 
 size_t completions_ids(const struct completions *completions) {
@@ -261,7 +303,7 @@ bool completions_get(const struct completions *completions, size_t number, int64
     return true;
 }
 
-void completions_first(const struct completions *completions, size_t number,
-                       struct record *record) {
-    parse_entry(completions, &completions->entries[completions->first[number]], record);
+void completions_at(const struct completions *completions, size_t number, size_t index,
+                    struct record *record) {
+    parse_entry(completions, &completions->entries[completions->first[number] + index], record);
 }

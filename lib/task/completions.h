@@ -1,5 +1,5 @@
 /*
- * A stream of completions held in memory, to be joined with another by id and sample: what stored
+ * Streams of completions held in memory, to be joined with another by id and sample: what stored
  * policies, lock sets and agreement need. Memory: the packed records, and about 80 bytes for each.
  */
 #ifndef LOCKPICK_TASK_COMPLETIONS_H
@@ -17,10 +17,15 @@ struct completions;
  */
 struct completions *completions_read(const char *path, const char *const *keep,
                                      struct error *error);
+/* The same from several streams, as if they were one behind the other. */
+struct completions *completions_read_all(const char *const *paths, size_t count,
+                                         const char *const *keep, struct error *error);
 void completions_free(struct completions *completions); /* NULL is fine */
 
-const char *completions_name(const struct completions *completions);   /* of the stream */
-const char *completions_digest(const struct completions *completions); /* 32 hex digits */
+/* Of the stream; of several "a.rec, b.rec". */
+const char *completions_name(const struct completions *completions);
+/* Of stream number `stream`, 32 hex digits; NULL beyond. */
+const char *completions_digest(const struct completions *completions, size_t stream);
 
 /* Ids are numbered from 0 as they first came. */
 size_t completions_ids(const struct completions *completions);
@@ -34,7 +39,8 @@ size_t completions_samples(const struct completions *completions, size_t number)
  */
 bool completions_get(const struct completions *completions, size_t number, int64_t sample,
                      struct record *record, struct error *error);
-/* The first record of the id. */
-void completions_first(const struct completions *completions, size_t number, struct record *record);
+/* Record `index` of those of the id, [0, completions_samples), in the order of their samples. */
+void completions_at(const struct completions *completions, size_t number, size_t index,
+                    struct record *record);
 
 #endif

@@ -5,13 +5,20 @@
 
 #include <stdlib.h>
 
+#include "task/choice_answer.h"
 #include "task/completions.h"
+#include "task/fixedrdm_policy.h"
+#include "task/label_policy.h"
+#include "task/prompts.h"
 
 struct policy {
     const struct policy_settings *settings;
+    struct prompts *prompts;
     struct composition composition;
     struct completions *stored;
     struct record found; /* the stored record in use */
+    struct fixedrdm_policy *fixedrdm;
+    struct buffer input, packed;
     struct buffer completion;
     struct buffer exact; /* what the reference should be */
 };
@@ -20,7 +27,8 @@ struct policy {
 struct answer {
     struct text completion;
     struct text finish;
-    struct text name; /* empty: the settings' */
+    struct text name;                /* empty: the settings' */
+    const struct token_list *tokens; /* NULL: not known */
 };
 
 static struct text buffer_text(const struct buffer *buffer) {
@@ -73,7 +81,7 @@ static bool answer_by_program(struct policy *policy, const struct record *record
 static bool answer_by_store(struct policy *policy, const struct record *record, int64_t sample,
                             struct answer *answer, struct error *error) {
     const struct record *found = &policy->found;
-    struct text id;
+    struct text id, choice;
     size_t number;
 
     if (!record_text(record, "id", &id, error))
@@ -84,10 +92,57 @@ static bool answer_by_store(struct policy *policy, const struct record *record, 
     if (!completions_get(policy->stored, number, sample, &policy->found, error) ||
         !record_text(found, "completion", &answer->completion, error))
         return false;
+    if (choice_made(record, answer->completion, &choice)) {
+        policy->completion.size = 0;
+        choice_continue(buffer_text(&policy->input), choice, &policy->completion);
+        answer->completion = buffer_text(&policy->completion);
+    }
     return (record_find(found, "finish") == NULL ||
             record_text(found, "finish", &answer->finish, error)) &&
            (record_find(found, "policy") == NULL ||
             record_text(found, "policy", &answer->name, error));
+}
+
+static bool answer_by_label(struct policy *policy, const struct record *record, int64_t sample,
+                            struct answer *answer, struct error *error) {
+    const struct policy_settings *settings = policy->settings;
+    struct buffer *out = &policy->completion;
+    struct text input = buffer_text(&policy->input), id = {"", 0};
+    struct random random;
+    bool fine;
+
+    out->size = 0;
+    if (settings->kind == POLICY_UNIFORM) {
+        if (!record_text(record, "id", &id, error))
+            return false;
+        random_start(&random, &(struct random_name){.seed = settings->seed,
+                                                    .purpose = "uniform choice",
+                                                    .id = id,
+                                                    .sample = (uint64_t)sample});
+        fine = label_uniform(record, input, &random, out, error);
+    } else if (settings->kind == POLICY_SOLUTION) {
+        fine = label_solution(record, input, out, error);
+    } else {
+        fine = label_reference(record, input, out, error);
+    }
+    answer->completion = buffer_text(out);
+    return fine;
+}
+
+static bool answer_by_fixedrdm(struct policy *policy, const struct record *record, int64_t sample,
+                               struct answer *answer, struct error *error) {
+    struct fixedrdm_answer drawn;
+    struct text id;
+
+    policy->completion.size = 0;
+    if (!record_text(record, "id", &id, error) ||
+        !fixedrdm_policy_answer(policy->fixedrdm, id, sample, &policy->completion, &drawn, error))
+        return false;
+    answer->completion = buffer_text(&policy->completion);
+    answer->finish = drawn.finish;
+    answer->tokens = drawn.tokens;
+    answer->name = text_of("fixedrdm");
+    return true;
 }
 
 static bool find_answer(struct policy *policy, const struct record *record, int64_t sample,
@@ -96,7 +151,11 @@ static bool find_answer(struct policy *policy, const struct record *record, int6
     case POLICY_PROGRAM:
         return answer_by_program(policy, record, answer, error);
     case POLICY_REFERENCE:
-        return record_text(record, "reference", &answer->completion, error);
+    case POLICY_SOLUTION:
+    case POLICY_UNIFORM:
+        return answer_by_label(policy, record, sample, answer, error);
+    case POLICY_FIXEDRDM:
+        return answer_by_fixedrdm(policy, record, sample, answer, error);
     case POLICY_STORED:
         return answer_by_store(policy, record, sample, answer, error);
     case POLICY_MODEL: /* has a filter of its own */
@@ -119,7 +178,12 @@ struct policy *policy_open(const struct policy_settings *settings, struct error 
         policy->stored = completions_read(settings->completions, keep, error);
         fine = policy->stored != NULL;
     }
-    if (fine)
+    if (settings->kind == POLICY_FIXEDRDM) {
+        policy->fixedrdm = fixedrdm_policy_open(settings->tokenizer, settings->lengths,
+                                                settings->fixedrdm, settings->seed, error);
+        fine = policy->fixedrdm != NULL;
+    }
+    if (fine && (policy->prompts = prompts_open(settings->template, error)) != NULL)
         return policy;
     policy_close(policy);
     return NULL;
@@ -128,21 +192,37 @@ struct policy *policy_open(const struct policy_settings *settings, struct error 
 void policy_close(struct policy *policy) {
     if (policy == NULL)
         return;
+    prompts_close(policy->prompts);
     composition_free(&policy->composition);
     completions_free(policy->stored);
     record_free(&policy->found);
+    fixedrdm_policy_close(policy->fixedrdm);
+    buffer_free(&policy->input);
+    buffer_free(&policy->packed);
     buffer_free(&policy->completion);
     buffer_free(&policy->exact);
     free(policy);
+}
+
+static void set_tokens(struct policy *policy, struct record *record,
+                       const struct token_list *tokens) {
+    struct buffer *packed = &policy->packed;
+
+    packed->size = 0;
+    pack_array(packed, tokens->count);
+    for (size_t i = 0; i < tokens->count; i++)
+        pack_integer(packed, tokens->ids[i]);
+    record_set_value(record, "token_ids", (struct value){packed->data, packed->size});
 }
 
 bool policy_answer(struct policy *policy, struct record *record, int64_t sample,
                    struct error *error) {
     const struct policy_settings *settings = policy->settings;
     struct answer answer = {.finish = text_of("stop")};
-    struct text prompt;
 
-    if (!record_text(record, "prompt", &prompt, error) ||
+    policy->input.size = 0;
+    if (!prompts_render(policy->prompts, record, (struct text){"", 0}, PASSWORD_BOTH,
+                        &policy->input, error) ||
         !find_answer(policy, record, sample, &answer, error))
         return false;
     if (settings->name != NULL)
@@ -150,23 +230,30 @@ bool policy_answer(struct policy *policy, struct record *record, int64_t sample,
     else if (answer.name.size == 0)
         answer.name = text_of(settings->weak ? "weak" : "strong");
     record_begin_group(record, GROUP_COMPLETION);
-    record_set_text(record, "input", prompt);
+    record_set_text(record, "input", buffer_text(&policy->input));
     record_set_text(record, "completion", answer.completion);
+    if (answer.tokens != NULL)
+        set_tokens(policy, record, answer.tokens);
     record_set_text(record, "policy", answer.name);
     record_set_integer(record, "sample", sample);
     record_set_text(record, "finish", answer.finish);
+    if (answer.tokens != NULL)
+        record_set_integer(record, "n_tokens", (int64_t)answer.tokens->count);
     return true;
 }
 
 /* ---- the stream ---- */
 
-/* Whether the store has all samples, so that a problem it lacks one for is set aside untouched. */
-static bool store_suffices(struct policy *policy, const struct record *record,
-                           struct error *error) {
+/* Whether the stream that a policy draws on has all samples, so that a problem it lacks one for is
+ * set aside untouched. */
+static bool stream_suffices(struct policy *policy, const struct record *record,
+                            struct error *error) {
     struct answer answer;
 
+    if (policy->stored == NULL && policy->fixedrdm == NULL)
+        return true;
     for (int64_t sample = 0; sample < policy->settings->samples; sample++)
-        if (!answer_by_store(policy, record, sample, &answer, error))
+        if (!find_answer(policy, record, sample, &answer, error))
             return false;
     return true;
 }
@@ -174,7 +261,7 @@ static bool store_suffices(struct policy *policy, const struct record *record,
 /* All samples of one problem. */
 static bool answer_all(struct policy *policy, struct filter *filter, struct record *record,
                        struct error *error) {
-    if (policy->stored != NULL && !store_suffices(policy, record, error))
+    if (!stream_suffices(policy, record, error))
         return filter_reject(filter, record, error);
     for (int64_t sample = 0; sample < policy->settings->samples; sample++) {
         if (!policy_answer(policy, record, sample, error))
@@ -185,26 +272,48 @@ static bool answer_all(struct policy *policy, struct filter *filter, struct reco
     return true;
 }
 
+/* The end mark names what was read. */
+static void add_sources(const struct policy *policy, struct filter *filter) {
+    const char *digest;
+
+    if (policy->stored != NULL)
+        filter_add_source(filter, "completions", completions_digest(policy->stored, 0));
+    if (policy->fixedrdm != NULL)
+        filter_add_source(filter, "lengths", fixedrdm_policy_digest(policy->fixedrdm));
+    for (size_t i = 0; (digest = prompts_digest(policy->prompts, i)) != NULL; i++)
+        filter_add_source(filter, "template", digest);
+}
+
+/* What provenance calls the seed: of programs that of their functions. */
+static const uint64_t *seed_of(const struct policy_settings *settings) {
+    switch ((enum policy_kind)settings->kind) {
+    case POLICY_PROGRAM:
+        return &settings->composition.seed;
+    case POLICY_UNIFORM:
+    case POLICY_FIXEDRDM:
+        return &settings->seed;
+    default:
+        return NULL;
+    }
+}
+
 bool policy_filter(const struct invocation *invocation, const struct policy_settings *settings,
                    struct error *error) {
-    bool program = settings->kind == POLICY_PROGRAM;
     struct policy *policy = policy_open(settings, error);
     struct record record = {0};
     struct filter *filter;
 
     if (policy == NULL)
         return false;
-    filter = filter_open(invocation, &settings->filter, 0,
-                         program ? &settings->composition.seed : NULL, error);
+    filter = filter_open(invocation, &settings->filter, 0, seed_of(settings), error);
     if (filter == NULL) {
         policy_close(policy);
         return false;
     }
-    if (policy->stored != NULL)
-        filter_add_source(filter, "completions", completions_digest(policy->stored));
     while (filter_next(filter, &record, error))
         if (!answer_all(policy, filter, &record, error))
             break;
+    add_sources(policy, filter);
     record_free(&record);
     policy_close(policy);
     return filter_close(filter, error);

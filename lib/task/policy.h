@@ -1,6 +1,7 @@
 /*
  * Policies that answer problems without a model: the task's own program, exact or weakened; the
- * reference; completions stored elsewhere. gen-strong and gen-weak are this file with different
+ * reference or worked solution; any of the choices; fixed random tokens; completions stored
+ * elsewhere. gen-strong and gen-weak are this file with different
  * defaults, and infer/sampling.h where the policy is a model.
  */
 #ifndef LOCKPICK_TASK_POLICY_H
@@ -9,14 +10,28 @@
 #include "record/filter.h"
 #include "task/composition.h"
 
-enum policy_kind { POLICY_PROGRAM, POLICY_REFERENCE, POLICY_STORED, POLICY_MODEL };
-#define POLICY_KINDS "program|reference|stored|model" /* for OPTION_CHOICE */
+enum policy_kind {
+    POLICY_PROGRAM,
+    POLICY_REFERENCE,
+    POLICY_SOLUTION,
+    POLICY_UNIFORM,
+    POLICY_FIXEDRDM,
+    POLICY_STORED,
+    POLICY_MODEL,
+};
+/* For OPTION_CHOICE. */
+#define POLICY_KINDS "program|reference|solution|uniform|fixedrdm|stored|model"
 
 struct policy_settings {
     int kind;                /* enum policy_kind */
     bool weak;               /* the weakened program, and the policy's name without --name */
-    const char *name;        /* --name; NULL: "strong", "weak", or what stored completions say */
+    const char *name;        /* --name; NULL: "strong", "weak", "fixedrdm", or what is stored */
     const char *completions; /* stream of a stored policy */
+    const char *lengths;     /* stream of strong completions, of a fixedrdm policy, */
+    uint64_t fixedrdm;       /* the seed of its distribution, */
+    const char *tokenizer;   /* and a directory with the tokens */
+    const char *template;    /* task/prompts.h; NULL: by task */
+    uint64_t seed;           /* of what is drawn */
     int64_t samples;         /* completions a problem */
     struct composition_settings composition;
     struct filter_settings filter;
@@ -33,14 +48,26 @@ struct policy_settings {
      .name = "policy",                                                                             \
      .choices = POLICY_KINDS,                                                                      \
      .target = &(settings).kind,                                                                   \
-     .help = "who answers: the task's " program " program (default), the record's own reference, " \
-             "completions made before, or a model"},                                               \
+     .help = "who answers: the task's " program " program (default), the record's own reference "  \
+             "or worked solution, any of its choices, fixed random tokens, completions made "      \
+             "before, or a model"},                                                                \
         {.kind = OPTION_FILE,                                                                      \
          .letter = 'c',                                                                            \
          .name = "completions",                                                                    \
          .argument = "FILE",                                                                       \
          .target = &(settings).completions,                                                        \
          .help = "for --policy stored: the stream with the completions, joined by id and sample"}, \
+        {.kind = OPTION_SEED,                                                                      \
+         .name = "fixedrdm-seed",                                                                  \
+         .argument = "SEED",                                                                       \
+         .target = &(settings).fixedrdm,                                                           \
+         .help = "for --policy fixedrdm: seed of the distribution of tokens (0)"},                 \
+        {.kind = OPTION_FILE,                                                                      \
+         .name = "lengths",                                                                        \
+         .argument = "FILE",                                                                       \
+         .target = &(settings).lengths,                                                            \
+         .help = "for --policy fixedrdm: strong completions of the same problems, to be as long "  \
+                 "as"},                                                                            \
         {.kind = OPTION_INTEGER,                                                                   \
          .letter = 'n',                                                                            \
          .name = "samples",                                                                        \
@@ -58,13 +85,14 @@ struct policy_settings {
 
 struct policy;
 
-/* Reads stored completions, draws the functions of programs. The settings must outlive it. */
+/* Reads streams and tokenizer, draws the functions of programs. The settings must outlive it. */
 struct policy *policy_open(const struct policy_settings *settings, struct error *error);
 void policy_close(struct policy *policy); /* NULL is fine */
 
 /*
  * Gives the problem `record` the completion group of the policy's sample `sample`: `input` (the
- * bare prompt), `completion`, `policy`, `sample`, `finish`.
+ * prompt through its template, without password), `completion`, `policy`, `sample`, `finish`;
+ * fixedrdm `token_ids` and `n_tokens` too.
  */
 bool policy_answer(struct policy *policy, struct record *record, int64_t sample,
                    struct error *error);

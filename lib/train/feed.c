@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/random.h"
+#include "train/packing.h"
 
 /* Reads examples until there are `limit`, or the input ends. */
 static bool read_examples(struct feed *feed, size_t limit, struct error *error) {
@@ -37,12 +38,11 @@ bool feed_open(struct feed *feed, struct filter *filter, const struct tokenizer 
     *feed = (struct feed){.filter = filter, .settings = *settings};
     examples_open(&feed->examples, tokenizer, config, settings->max_completion);
     feed->examples.max_rows = settings->max_rows;
+    feed->examples.objective = settings->objective;
     size_t order = (size_t)settings->batch;
     bool fine = true;
     if (settings->epochs > 0) {
         fine = read_examples(feed, SIZE_MAX, error);
-        if (fine && feed->examples.count == 0)
-            fine = error_set(error, "there are no examples to train on");
         order = feed->examples.count;
     }
     feed->order = allocate(order, sizeof *feed->order);
@@ -98,6 +98,29 @@ bool feed_skip(struct feed *feed, int64_t steps, struct error *error) {
                              (long long)i, (long long)steps);
     }
     return true;
+}
+
+/* Of a record: of an example, or of a pair's two. */
+static int64_t rows_of(const struct examples *examples, size_t record) {
+    if (examples->objective.kind == OBJECTIVE_DPO)
+        return examples->items[2 * record].tokens + examples->items[2 * record + 1].tokens - 2;
+    return examples->items[record].tokens - 1;
+}
+
+int64_t feed_most_rows(const struct feed *feed) {
+    const struct examples *examples = &feed->examples;
+    int64_t longest = 0, batch = feed->settings.batch, rows = examples->max_rows;
+    bool held = feed->settings.epochs > 0;
+    if (batch > MOST_DISTRIBUTIONS && (!held || examples->targets.told_count > 0))
+        return INT64_MAX; /* a micro-batch may end with its distributions */
+    if (!held && examples->objective.kind != OBJECTIVE_DPO && examples->config->positions < rows)
+        return batch * examples->config->positions;
+    if (!held)
+        return batch * rows;
+    for (size_t i = 0; i < examples->count; i++)
+        if (rows_of(examples, i) > longest)
+            longest = rows_of(examples, i);
+    return longest * (batch < (int64_t)examples->count ? batch : (int64_t)examples->count);
 }
 
 int64_t feed_steps_per_epoch(const struct feed *feed) {

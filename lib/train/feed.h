@@ -15,6 +15,7 @@ struct feed_settings {
     uint64_t seed;          /* of the order within epochs */
     int64_t max_completion; /* tokens; see struct examples */
     int64_t max_rows;
+    struct objective objective; /* all zero: SFT */
 };
 
 struct feed {
@@ -27,7 +28,8 @@ struct feed {
     bool ended;
 };
 
-/* With epochs > 0 reads everything there is. Bad records go to filter_reject(). */
+/* With epochs > 0 reads everything there is, which may be nothing. Bad records go to
+ * filter_reject(). */
 bool feed_open(struct feed *feed, struct filter *filter, const struct tokenizer *tokenizer,
                const struct model_config *config, const struct feed_settings *settings,
                struct error *error);
@@ -40,6 +42,9 @@ void feed_close(struct feed *feed);
 bool feed_next(struct feed *feed, const size_t **order, size_t *count, struct error *error);
 /* Goes past `steps` batches without using them. False also where there are not as many. */
 bool feed_skip(struct feed *feed, int64_t steps, struct error *error);
+/* Rows that a batch can have in the model, at most; INT64_MAX where it may take several
+ * micro-batches for another reason. */
+int64_t feed_most_rows(const struct feed *feed);
 /* Steps an epoch takes when held; 0 for a stream. */
 int64_t feed_steps_per_epoch(const struct feed *feed);
 

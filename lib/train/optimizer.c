@@ -6,18 +6,47 @@
 
 #include "model/safetensors.h"
 
+static void cut_gradients(struct optimizer *optimizer, struct arena *arena, size_t first,
+                          size_t count) {
+    for (size_t i = first; i < first + count; i++) {
+        const struct tensor *value = &optimizer->model->weights[i].value;
+        optimizer->gradients[i] = arena_tensor(arena, DTYPE_F32, value->rows, value->columns);
+    }
+}
+
+/* All groups in one place, but a tied embedding apart: its gradient begins with the loss. */
+static void cut_groups(struct optimizer *optimizer, struct arena *arena) {
+    const struct model *model = optimizer->model;
+    size_t first = model_output(model) == model_embedding(model) ? 1 : 0, most = 0;
+    cut_gradients(optimizer, arena, 0, first);
+    for (size_t i = first; i < model->weight_count; i += gradient_group(model, i)) {
+        struct arena measured = arena_measure();
+        cut_gradients(optimizer, &measured, i, gradient_group(model, i));
+        most = measured.used > most ? measured.used : most;
+    }
+    struct tensor place = arena_tensor(arena, DTYPE_F32, 1, (int64_t)(most / sizeof(float)));
+    for (size_t i = first; i < model->weight_count; i += gradient_group(model, i)) {
+        struct arena group = {arena->device, place.data, most, 0};
+        cut_gradients(optimizer, &group, i, gradient_group(model, i));
+    }
+}
+
 void optimizer_open(struct optimizer *optimizer, const struct optimizer_settings *settings,
                     struct model *model, struct arena *arena) {
     size_t count = model->weight_count;
     *optimizer = (struct optimizer){.settings = *settings, .model = model};
     bool lion = settings->kind == OPTIMIZER_LION;
     optimizer->gradients = allocate(count, sizeof(struct tensor));
+    optimizer->sink.gradients = optimizer->gradients;
     optimizer->first = allocate(count, sizeof(struct tensor));
     optimizer->second = lion ? NULL : allocate(count, sizeof(struct tensor));
+    if (settings->by_group)
+        cut_groups(optimizer, arena);
+    else
+        cut_gradients(optimizer, arena, 0, count);
     for (size_t i = 0; i < count; i++) {
         const struct tensor *value = &model->weights[i].value;
         enum dtype momentum = lion ? value->type : DTYPE_F32;
-        optimizer->gradients[i] = arena_tensor(arena, DTYPE_F32, value->rows, value->columns);
         optimizer->first[i] = arena_tensor(arena, momentum, value->rows, value->columns);
         if (!lion)
             optimizer->second[i] = arena_tensor(arena, DTYPE_F32, value->rows, value->columns);
@@ -43,9 +72,51 @@ void optimizer_reset(struct optimizer *optimizer) {
     }
 }
 
-void optimizer_zero_gradients(struct optimizer *optimizer) {
-    for (size_t i = 0; i < optimizer->model->weight_count; i++)
+/* ---- a step ---- */
+
+static void zero_group(void *context, size_t first, size_t count) {
+    const struct optimizer *optimizer = context;
+    for (size_t i = first; i < first + count; i++)
         device_zero(optimizer->model->device, optimizer->gradients[i]);
+}
+
+static void update_weights(struct optimizer *optimizer, size_t first, size_t count,
+                           struct tensor factor) {
+    const struct optimizer_settings *settings = &optimizer->settings;
+    struct device *device = optimizer->model->device;
+    const struct optimizer_step step = {
+        .rate = (float)optimizer->rate,
+        .beta1 = (float)settings->beta1,
+        .beta2 = (float)settings->beta2,
+        .epsilon = (float)settings->epsilon,
+        .decay = (float)settings->decay,
+        .step = optimizer->step,
+    };
+    for (size_t i = first; i < first + count; i++) {
+        struct learning_weight weight = optimizer->model->weights[i];
+        if (settings->kind == OPTIMIZER_LION)
+            lion_update(device, weight, optimizer->gradients[i], optimizer->first[i], factor, step);
+        else
+            adamw_update(device, weight, optimizer->gradients[i], optimizer->first[i],
+                         optimizer->second[i], factor, step);
+    }
+}
+
+static void update_group(void *context, size_t first, size_t count) {
+    update_weights(context, first, count, (struct tensor){0});
+}
+
+void optimizer_at_once(struct optimizer *optimizer, double rate) {
+    optimizer->rate = rate;
+    optimizer->step++;
+    optimizer->sink.begin = zero_group;
+    optimizer->sink.end = update_group;
+    optimizer->sink.context = optimizer;
+}
+
+void optimizer_zero_gradients(struct optimizer *optimizer) {
+    optimizer->sink.begin = optimizer->sink.end = NULL;
+    zero_group(optimizer, 0, optimizer->model->weight_count);
 }
 
 void optimizer_update(struct optimizer *optimizer, double rate) {
@@ -59,23 +130,9 @@ void optimizer_update(struct optimizer *optimizer, double rate) {
         clip_factor(device, optimizer->factor, optimizer->sum, (float)settings->clip);
         factor = optimizer->factor;
     }
+    optimizer->rate = rate;
     optimizer->step++;
-    for (size_t i = 0; i < count; i++) {
-        struct learning_weight weight = optimizer->model->weights[i];
-        struct optimizer_step step = {
-            .rate = (float)rate,
-            .beta1 = (float)settings->beta1,
-            .beta2 = (float)settings->beta2,
-            .epsilon = (float)settings->epsilon,
-            .decay = (float)settings->decay,
-            .step = optimizer->step,
-        };
-        if (settings->kind == OPTIMIZER_LION)
-            lion_update(device, weight, optimizer->gradients[i], optimizer->first[i], factor, step);
-        else
-            adamw_update(device, weight, optimizer->gradients[i], optimizer->first[i],
-                         optimizer->second[i], factor, step);
-    }
+    update_weights(optimizer, 0, count, factor);
 }
 
 /* ---- the file ---- */

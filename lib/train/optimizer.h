@@ -4,7 +4,7 @@
 #ifndef LOCKPICK_TRAIN_OPTIMIZER_H
 #define LOCKPICK_TRAIN_OPTIMIZER_H
 
-#include "model/model.h"
+#include "model/transformer.h"
 
 enum optimizer_kind { OPTIMIZER_ADAMW, OPTIMIZER_LION };
 #define OPTIMIZER_KINDS "adamw|lion" /* for OPTION_CHOICE */
@@ -15,6 +15,8 @@ struct optimizer_settings {
     double epsilon; /* AdamW only */
     double decay;   /* decoupled weight decay, of all weights */
     double clip;    /* largest norm of the whole gradient; 0: no clipping */
+    bool by_group;  /* memory for the gradients of one group of weights at a time (struct
+                     * gradient_sink); then every step has to be made at once, see below */
 };
 
 struct optimizer {
@@ -25,6 +27,8 @@ struct optimizer {
     struct tensor *second;     /* AdamW's v; NULL for Lion */
     struct tensor sum, factor; /* f32 [1, 1], for clipping */
     int64_t step;              /* updates made */
+    struct gradient_sink sink; /* for the backward passes of this step */
+    double rate;               /* of a step made at once */
 };
 
 /* Cuts gradients and moments from `arena`, which may only be measuring. */
@@ -33,9 +37,16 @@ void optimizer_open(struct optimizer *optimizer, const struct optimizer_settings
 void optimizer_close(struct optimizer *optimizer);
 /* Moments to zero, no updates made. */
 void optimizer_reset(struct optimizer *optimizer);
+
+/*
+ * A step is made in one of two ways, of the same result. Gradients of several backward passes add
+ * up: optimizer_zero_gradients(), the passes, optimizer_update(). Or one backward pass updates each
+ * group of weights as soon as its gradients are whole: optimizer_at_once() and that pass; with
+ * clipping, which needs the whole gradient first, it cannot be.
+ */
 void optimizer_zero_gradients(struct optimizer *optimizer);
-/* One update of all weights with learning rate `rate`. */
 void optimizer_update(struct optimizer *optimizer, double rate);
+void optimizer_at_once(struct optimizer *optimizer, double rate);
 
 /* Moments to and from a safetensors file; the number of updates goes with them. */
 bool optimizer_save(struct optimizer *optimizer, const char *path, struct error *error);

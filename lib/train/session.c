@@ -8,29 +8,33 @@
 #include "base/json.h"
 #include "base/tool.h"
 
-enum { STATE_FORMAT = 1, TRAINING_JSON_LIMIT = 1 << 20 };
+enum { STATE_FORMAT = 2, TRAINING_JSON_LIMIT = 1 << 20 };
 
 static const char OPTIMIZER_FILE[] = "optimizer.safetensors";
+static const char REFERENCE_FILE[] = "reference.safetensors";
 static const char MOMENTS[] = "moments";
 
 /* ---- training.json ---- */
 
-static bool read_digest(const json_t *json, const char *key, char *digest, size_t size,
-                        struct error *error) {
+/* Where it is not required and missing, the digest is empty. */
+static bool read_digest(const json_t *json, const char *key, bool required, char *digest,
+                        size_t size, struct error *error) {
     const char *text;
-    if (!json_get_text(json, key, true, NULL, &text, error))
+    if (!json_get_text(json, key, required, "", &text, error))
         return false;
-    if (strlen(text) != size - 1)
+    if (strlen(text) != size - 1 && (required || text[0] != '\0'))
         return error_set(error, "'%s' is no digest", key);
-    memcpy(digest, text, size);
+    memcpy(digest, text, strlen(text) + 1);
     return true;
 }
 
 static bool read_tally(const json_t *json, struct session_tally *tally, struct error *error) {
     return json_get_integer(json, "examples", true, 0, 0, INT64_MAX, &tally->examples, error) &&
            json_get_integer(json, "tokens", true, 0, 0, INT64_MAX, &tally->tokens, error) &&
-           json_get_integer(json, "predicted", true, 0, 0, INT64_MAX, &tally->predicted, error) &&
-           json_get_real(json, "loss", true, 0, &tally->loss, error);
+           json_get_integer(json, "terms", true, 0, 0, INT64_MAX, &tally->terms, error) &&
+           json_get_real(json, "loss", true, 0, &tally->loss, error) &&
+           json_get_real(json, "margin", true, 0, &tally->margin, error) &&
+           json_get_integer(json, "ahead", true, 0, 0, INT64_MAX, &tally->ahead, error);
 }
 
 static bool take_up(struct session *session, const json_t *json, struct error *error) {
@@ -43,8 +47,11 @@ static bool take_up(struct session *session, const json_t *json, struct error *e
     if (strcmp(arguments, session->settings.arguments) != 0)
         return error_set(error, "was made with other arguments; the same ones, or removing the "
                                 "state, would be right");
-    return read_digest(json, "example_digest", session->digest, sizeof session->digest, error) &&
-           read_digest(json, "model", session->origin, sizeof session->origin, error) &&
+    return read_digest(json, "example_digest", true, session->digest, sizeof session->digest,
+                       error) &&
+           read_digest(json, "model", true, session->origin, sizeof session->origin, error) &&
+           read_digest(json, "reference_digest", false, session->reference_digest,
+                       sizeof session->reference_digest, error) &&
            read_tally(json, &session->tally, error);
 }
 
@@ -60,14 +67,20 @@ static bool read_training_json(struct session *session, struct error *error) {
 static bool write_training_json(const struct session *session, const char *directory, int64_t step,
                                 struct error *error) {
     const struct session_tally *tally = &session->tally;
-    json_t *json = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:f}", "format",
-                             STATE_FORMAT, "made_by", "lockpick train " LOCKPICK_VERSION, "step",
-                             (json_int_t)step, "arguments", session->settings.arguments, "model",
-                             session->origin, "example_digest", session->digest, "examples",
-                             (json_int_t)tally->examples, "tokens", (json_int_t)tally->tokens,
-                             "predicted", (json_int_t)tally->predicted, "loss", tally->loss);
+    json_t *json = json_pack(
+        "{s:i, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:I}", "format", STATE_FORMAT,
+        "made_by", "lockpick train " LOCKPICK_VERSION, "step", (json_int_t)step, "arguments",
+        session->settings.arguments, "model", session->origin, "example_digest", session->digest,
+        "examples", (json_int_t)tally->examples, "tokens", (json_int_t)tally->tokens, "terms",
+        (json_int_t)tally->terms, "loss", tally->loss, "margin", tally->margin, "ahead",
+        (json_int_t)tally->ahead);
     if (json == NULL)
         return error_set(error, "training.json: the arguments are no UTF-8");
+    if (session->pairs != NULL) {
+        char digest[17];
+        examples_reference_digest(session->pairs, digest);
+        json_object_set_new(json, "reference_digest", json_string(digest));
+    }
     struct buffer text = {0};
     json_write(json, &text);
     json_decref(json);
@@ -158,6 +171,22 @@ static bool load_metrics(struct session *session, struct error *error) {
     return fine;
 }
 
+static bool load_reference(struct session *session, struct error *error) {
+    if (session->pairs == NULL)
+        return true;
+    char *path = path_join(session->state, REFERENCE_FILE), digest[17];
+    bool fine = examples_load_reference(session->pairs, path, error);
+    if (fine) {
+        examples_reference_digest(session->pairs, digest);
+        fine =
+            strcmp(digest, session->reference_digest) == 0 ||
+            error_set(error, "%s: is not what training.json says; remove the state and begin again",
+                      path);
+    }
+    free(path);
+    return fine;
+}
+
 bool session_continue(struct session *session, struct trainer *trainer, struct error *error) {
     if (!session->resuming)
         return true;
@@ -170,7 +199,8 @@ bool session_continue(struct session *session, struct trainer *trainer, struct e
                       "%s: the optimizer is at step %lld and training.json at %lld; "
                       "remove the state and begin again",
                       session->state, (long long)trainer->optimizer.step, (long long)session->step);
-    return fine && load_metrics(session, error) && take_up_moments(session, error);
+    return fine && load_reference(session, error) && load_metrics(session, error) &&
+           take_up_moments(session, error);
 }
 
 /* ---- saving ---- */
@@ -178,6 +208,16 @@ bool session_continue(struct session *session, struct trainer *trainer, struct e
 static bool save_optimizer(struct trainer *trainer, const char *directory, struct error *error) {
     char *path = path_join(directory, OPTIMIZER_FILE);
     bool fine = optimizer_save(&trainer->optimizer, path, error);
+    free(path);
+    return fine;
+}
+
+static bool save_reference(const struct session *session, const char *directory,
+                           struct error *error) {
+    if (session->pairs == NULL)
+        return true;
+    char *path = path_join(directory, REFERENCE_FILE);
+    bool fine = examples_save_reference(session->pairs, path, error);
     free(path);
     return fine;
 }
@@ -198,6 +238,7 @@ bool session_save_state(struct session *session, struct trainer *trainer, struct
     char *moments = path_join(state.partial, MOMENTS);
     bool fine = save_checkpoint(trainer, state.partial, error) &&
                 save_optimizer(trainer, state.partial, error) &&
+                save_reference(session, state.partial, error) &&
                 save_metrics(session, state.partial, error) &&
                 write_training_json(session, state.partial, trainer->optimizer.step, error) &&
                 link_tree(session->output.partial, moments, error);

@@ -4,13 +4,15 @@
  *
  * With the output directory OUT, the state is OUT.state: a checkpoint with optimizer.safetensors,
  * training.json (arguments, step, digest of the examples, what the next metric is made of),
- * metrics.rec, and the moments saved so far. It goes away when OUT appears.
+ * metrics.rec, the moments saved so far and, where pairs have their reference from the model that
+ * the run began from, reference.safetensors. It goes away when OUT appears.
  */
 #ifndef LOCKPICK_TRAIN_SESSION_H
 #define LOCKPICK_TRAIN_SESSION_H
 
 #include "base/files.h"
 #include "record/stream.h"
+#include "train/pairs.h"
 #include "train/schedule.h"
 #include "train/trainer.h"
 
@@ -26,8 +28,9 @@ struct session_settings {
 /* What went by: examples since the beginning, the rest since the last metric record. */
 struct session_tally {
     int64_t examples;
-    int64_t tokens, predicted;
-    double loss; /* sum over the predicted tokens */
+    int64_t tokens, terms; /* terms: completion tokens, or pairs */
+    double loss, margin;   /* sums over the terms */
+    int64_t ahead;         /* pairs whose margin was positive */
 };
 
 struct session {
@@ -39,6 +42,8 @@ struct session {
     char digest[17];               /* of the examples of all steps so far; the caller keeps it up */
     char origin[33];               /* digest of the model that the run began from; likewise */
     struct session_tally tally;    /* likewise */
+    struct examples *pairs;        /* borrowed: whose reference the state keeps; NULL: none */
+    char reference_digest[17];     /* of that, in a state that was found */
     struct record_writer *metrics; /* borrowed */
     struct buffer metric_records;  /* all so far, packed one behind another */
 };
@@ -48,7 +53,8 @@ bool session_open(struct session *session, const struct session_settings *settin
                   struct error *error);
 /* Where the model has to be read from: the state, or settings.model. */
 const char *session_model(const struct session *session);
-/* Takes up the optimizer and the metrics of a resumed run; does nothing for a fresh one. */
+/* Takes up the optimizer, the metrics and the pairs' reference of a resumed run; does nothing for a
+ * fresh one. */
 bool session_continue(struct session *session, struct trainer *trainer, struct error *error);
 /* Writes one metric record to `metrics` and keeps it for the state. */
 bool session_metric(struct session *session, const struct record *record, struct error *error);

@@ -71,13 +71,17 @@ static void count_weights(const struct model_config *c, double *all, double *wan
 static void bench_training(struct model *model, double ceiling, int64_t batch, int64_t tokens,
                            double seconds) {
     struct error error = {0};
-    struct optimizer_settings settings = {OPTIMIZER_ADAMW, 0.9, 0.999, 1e-8, 0.01, 0};
     int64_t predicted = (tokens + 1) / 2;
     int64_t room = batch * tokens < 4096 ? batch * tokens : 4096;
+    struct trainer_settings settings = {
+        .optimizer =
+            {.kind = OPTIMIZER_ADAMW, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .decay = 0.01},
+        .room = room > tokens ? room : tokens,
+    };
     struct examples examples;
     struct trainer trainer;
     fill_examples(&examples, &model->config, batch, tokens, predicted);
-    if (!trainer_open(&trainer, model, &settings, room > tokens ? room : tokens, &error))
+    if (!trainer_open(&trainer, model, &settings, &error))
         fail(&error);
     double all, wanted;
     count_weights(&model->config, &all, &wanted);

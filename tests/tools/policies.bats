@@ -54,7 +54,123 @@ field() { # NAME: its text in every record of stdin
     [ "$status" = 1 ]
     [[ "$output" == *"task 'math' has no program"* ]]
     run --separate-stderr bash -c 'gen-strong -q --policy reference --name labels p.rec | records show'
-    [ "$output" = '{"id":"m","task":"math","prompt":"1+1?","reference":"2","input":"1+1?","completion":"2","policy":"labels","sample":0,"finish":"stop"}' ]
+    [ "$output" = '{"id":"m","task":"math","prompt":"1+1?","reference":"2","input":"User: 1+1?\nPlease reason step by step, and put your final answer within \\boxed{}.\n\nAssistant:","completion":"2","policy":"labels","sample":0,"finish":"stop"}' ]
+}
+
+choice_problems() { # writes p.rec: three choice problems
+    for id in a b c; do
+        echo "{\"id\":\"$id\",\"task\":\"choice\",\"prompt\":\"q $id\",\"reference\":\"B\",\"choices\":[\"A\",\"B\",\"C\",\"D\"],\"shot\":\"s\"}"
+    done | records make -q -o p.rec
+}
+
+@test "the reference of a choice problem has the blank that the end of its input leaves out" {
+    choice_problems
+    gen-strong -q -p reference p.rec -o s.rec
+    [ "$(field completion <s.rec | sort -u)" = ' B' ]
+    [ "$(records head -q -n 1 s.rec | field input)" = 's\n\nq a\nAnswer:' ]
+    printf '{{prompt}}\nAnswer:\n\n' >t.txt
+    gen-strong -q -p reference --template ./t.txt p.rec -o s.rec
+    [ "$(field completion <s.rec | sort -u)" = 'B' ]
+    records info s.rec | grep -qF '"role":"template"'
+    [ "$(grade-choice -q s.rec | field correct | sort -u)" = true ]
+}
+
+@test "stored choices get that blank as well" {
+    choice_problems
+    printf '%s\n' '{"id":"a","completion":"C"}' '{"id":"b","completion":" C"}' '{"id":"c","completion":"C, for"}' |
+        records make -q -o c.rec
+    gen-weak -q -p stored -c c.rec p.rec -o w.rec
+    [ "$(field completion <w.rec | tr '\n' '|')" = ' C| C|C, for|' ]
+}
+
+@test "a reference that is none of the choices is refused by name" {
+    choice_problems
+    records set -q reference=E p.rec -o e.rec
+    run gen-strong -q -p reference e.rec -o s.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"id 'a'"*"'E', is none of the choices"* ]]
+    [ ! -e s.rec ]
+}
+
+@test "the solution policy gives the worked solution, and the reference where there is none" {
+    printf '%s\n' '{"id":"m","task":"math","prompt":"1+1?","reference":"2","solution":"1+1 is \\boxed{2}."}' \
+        '{"id":"n","task":"math","prompt":"1+2?","reference":"3"}' | records make -q -o p.rec
+    gen-strong -q -p solution p.rec -o s.rec
+    [ "$(field completion <s.rec | tr '\n' '|')" = '1+1 is \\boxed{2}.|3|' ]
+    echo '{"id":"n","task":"math","prompt":"1+2?"}' | records make -q -o p.rec
+    run gen-strong -q -p solution p.rec -o t.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"id 'n'"*"reference"* ]]
+}
+
+@test "the uniform policy draws each choice as often, by seed, id and sample" {
+    choice_problems
+    gen-weak -q -p uniform -n 400 -s 3 p.rec -o w.rec
+    for choice in ' A' ' B' ' C' ' D'; do # of 1,200: 300 ± 15
+        count=$(field completion <w.rec | grep -cx "$choice")
+        [ "$count" -gt 240 ]
+        [ "$count" -lt 360 ]
+    done
+    records show p.rec | sort -r | records make -q | gen-weak -q -p uniform -n 400 -s 3 -o v.rec
+    cmp <(records show w.rec | sort) <(records show v.rec | sort)
+    gen-weak -q -p uniform -n 400 -s 4 p.rec | records show | sort >v
+    run cmp -s <(records show w.rec | sort) v
+    [ "$status" = 1 ]
+    gen-composition -q -n 1 -o c.rec
+    run gen-weak -q -p uniform c.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"no 'choices'"* ]]
+}
+
+@test "fixedrdm completions are as long as the strong ones, in tokens of their own" {
+    gen-composition -q -n 40 --tokenizer tokenizer.json -o p.rec
+    gen-strong -q p.rec -o s.rec
+    gen-weak -q -p fixedrdm -m . --fixedrdm-seed 5 --lengths s.rec -n 3 p.rec -o w.rec
+    [ "$(records count w.rec)" = 120 ]
+    [ "$(field n_tokens <w.rec | sort -u)" = 9 ]
+    [ "$(field policy <w.rec | sort -u)" = fixedrdm ]
+    [ "$(field finish <w.rec | sort -u)" = stop ]
+    [ "$(field completion <w.rec | sort -u | wc -l)" = 120 ]
+    records show -F token_ids w.rec | head -n 1 | grep -qE '\[([0-9]+,){8}[0-9]+\]'
+    records info w.rec | grep -q '"role":"lengths"'
+    # Seeds of the distribution and of the draw both count.
+    for other in '--fixedrdm-seed 6' '--fixedrdm-seed 5 -s 1'; do
+        # shellcheck disable=SC2086
+        gen-weak -q -p fixedrdm -m . $other --lengths s.rec -n 3 p.rec -o v.rec
+        run cmp -s <(field completion <w.rec) <(field completion <v.rec)
+        [ "$status" = 1 ]
+    done
+}
+
+@test "fixedrdm text is valid UTF-8 whatever tokens it is made of, and a cut completion stays cut" {
+    needs_shared
+    printf '%s\n' '{"id":"a","prompt":"?","completion":"one two three four","finish":"length"}' \
+        '{"id":"b","prompt":"?","completion":"x"}' | records make -q -o s.rec
+    gen-weak -q -p fixedrdm -m "$SHARED/data/tokenizers/gpt-neox-20b" --lengths s.rec -n 300 s.rec -o w.rec
+    [ "$(field n_tokens <w.rec | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = ' 300 1; 300 4;' ]
+    [ "$(field finish <w.rec | uniq)" = $'length\nstop' ]
+    records show w.rec >w.jsonl
+    iconv -f utf-8 -t utf-8 w.jsonl >/dev/null
+    [ "$(grep -c '"\$text"' w.jsonl)" = 0 ]
+}
+
+@test "a problem without a strong completion has no length, and is set aside as it came" {
+    gen-composition -q -n 5 --tokenizer tokenizer.json -o p.rec
+    records head -q -n 4 p.rec | gen-strong -q -o s.rec
+    run gen-weak -q -p fixedrdm -m . --lengths s.rec p.rec -o w.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"s.rec has no completion for this id"* ]]
+    gen-weak -q -p fixedrdm -m . --lengths s.rec --rejects r.rec p.rec -o w.rec
+    [ "$(records count w.rec)" = 4 ]
+    [ "$(records show r.rec | grep -c completion\":)" = 0 ]
+    run gen-weak -q -p fixedrdm -m . p.rec
+    [ "$status" = 2 ]
+    [[ "$output" == *"--lengths"* ]]
+    run gen-weak -q -p fixedrdm --lengths s.rec p.rec
+    [ "$status" = 2 ]
+    [[ "$output" == *"needs -m DIR"* ]]
+    run gen-weak -q --lengths s.rec p.rec
+    [ "$status" = 2 ]
 }
 
 @test "stored completions are joined by id and sample" {
@@ -92,7 +208,7 @@ field() { # NAME: its text in every record of stdin
     [ "$status" = 2 ]
     run gen-weak -p nothing </dev/null
     [ "$status" = 2 ]
-    [[ "$output" == *"program|reference|stored|model"* ]]
+    [[ "$output" == *"program|reference|solution|uniform|fixedrdm|stored|model"* ]]
     run gen-weak -n 0 </dev/null
     [ "$status" = 2 ]
     run gen-weak -q </dev/null

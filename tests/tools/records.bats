@@ -186,6 +186,11 @@ fails_with() { # STATUS TEXT COMMAND …: one line on stderr that holds TEXT, no
     records shuffle -q -s 2 -o c.rec x.rec
     cmp a.rec b.rec
     run -1 records same -q a.rec c.rec
+    records shuffle -q -s 1 -r 0 -o d.rec x.rec
+    records same a.rec d.rec
+    records shuffle -q -s 1 -r 1 -o e.rec x.rec
+    run -1 records same -q a.rec e.rec
+    [ "$(numbers <e.rec | tr ' ' '\n' | sort -n | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 " ]
     [ "$(numbers <a.rec | tr ' ' '\n' | sort -n | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 " ]
     for i in 0 1 2; do records shard -q --shards 3 --index $i x.rec -o s$i.rec; done
     records gather -q s0.rec s1.rec s2.rec -o g.rec

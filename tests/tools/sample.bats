@@ -167,7 +167,7 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     records head -q -n 8 p.rec | records show | sed 's/}$/,"choices":["7","0","|"]}/' | records make -q -o q.rec
     draw -o c.rec q.rec
     [ "$(field c.rec n_tokens | sort -u)" = 1 ]
-    records show c.rec | sed 's/.*"completion":"\(.\)".*"logprob":\([^,]*\),.*"choice_logprobs":{"7":\([^,]*\),"0":\([^,]*\),"|":\([^}]*\)}.*/\1 \2 \3 \4 \5/' |
+    records show c.rec | sed 's/.*"completion":" \(.\)".*"logprob":\([^,]*\),.*"choice_logprobs":{"7":\([^,]*\),"0":\([^,]*\),"|":\([^}]*\)}.*/\1 \2 \3 \4 \5/' |
         awk '{ best = "7"; most = $3; if ($4 > most) { best = "0"; most = $4 }; if ($5 > most) { best = "|"; most = $5 }
                if ($1 != best || $2 != most || exp($3) + exp($4) + exp($5) > 1) exit 1; n++ } END { exit n != 8 }'
     # The same numbers as scoring each choice by itself as a completion that was cut.
@@ -182,7 +182,7 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     [ "$(records show c.rec | grep -c choice_logprobs)" = 0 ]
     # At a temperature one of them is drawn; the likeliest is not always the one.
     draw -T 5 -n 40 -o c.rec q.rec
-    [ "$(field c.rec completion | sort -u | tr -d '\n')" = '"0""7""|"' ]
+    [ "$(field c.rec completion | sort -u | tr -d '\n')" = '" 0"" 7"" |"' ]
 }
 
 @test "choices that begin alike, or are none, are refused" {

@@ -57,8 +57,9 @@ interrupt() { # SIGNAL OUT ARGUMENT…
         --metrics m.rec ex.rec
     [ "$status" -eq 0 ]
     [ "$output" = "" ]
-    [[ $stderr == "train: 30 steps in "*" s, loss "* ]]
-    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ ${stderr_lines[0]} == "train: memory "*" MiB: weights "*", moments "*", gradients "*", activations "* ]]
+    [[ ${stderr_lines[1]} == "train: 30 steps in "*" s, loss "* ]]
+    [ "${#stderr_lines[@]}" -eq 2 ]
     [ "$(ls out | tr '\n' ' ')" = \
         "config.json lockpick.json model.safetensors tokenizer.json tokenizer_config.json " ]
     cmp model/config.json out/config.json
@@ -113,6 +114,32 @@ interrupt() { # SIGNAL OUT ARGUMENT…
     [ "$(values one.rec loss)" = "$(values two.rec loss)" ]
     tune -o four -e 1 --metrics four.rec --warmup 3 ex.rec
     run ! cmp -s one/model.safetensors four/model.safetensors
+}
+
+@test "what is recomputed and whose gradients are kept changes no bit" {
+    make_inputs 40
+    make_model --set num_hidden_layers=3 -f -o model
+    tune -o whole --metrics whole.rec -e 2 -b 16 --recompute none --gradients whole ex.rec
+    for recompute in norms attention layer; do
+        tune -f -o one --metrics one.rec -e 2 -b 16 --recompute $recompute ex.rec
+        same_run one one.rec
+    done
+    tune -f -o one --metrics one.rec -e 2 -b 16 --gradients layer --recompute layer <ex.rec
+    same_run one one.rec
+    run train -d cpu -t 1 -m model -l 1e-3 -f -o one -b 16 --gradients layer --recompute layer ex.rec
+    [[ $output == *"(by layer)"*"(layers recomputed)"* ]]
+}
+
+@test "a plan of memory that cannot be met is refused with what would fit" {
+    make_inputs 8
+    run tune -o out --micro-batch 100M ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output =~ ^"train: a micro-batch of 100000000 tokens needs "[0-9.]+" GiB beside the model, and "[0-9.]+" GiB are free on cpu; --micro-batch "([0-9]+)" would fit"$ ]]
+    [ "${BASH_REMATCH[1]}" -gt 100000 ]
+    [ ! -e out ]
+    run tune -o out -b 20 --micro-batch 50 --gradients layer ex.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: step 1: the batch takes several micro-batches of 50 tokens, and there is no memory for the whole gradient; raise --micro-batch or lower --batch" ]
 }
 
 @test "accumulated micro-batches give the loss of the whole batch" {
@@ -178,6 +205,217 @@ interrupt() { # SIGNAL OUT ARGUMENT…
         i=$((i + 1))
     done
     [ "$(sha256sum out*/model.safetensors | cut -d ' ' -f 1 | sort -u | wc -l)" = 11 ]
+}
+
+# ---- soft targets ----
+
+# ex.rec with the fields given to every line whose number leaves REST when divided by 3.
+with_targets() { # REST FIELDS
+    records show ex.rec | awk -v rest="$1" -v fields="$2" \
+        'NR % 3 == rest { sub(/^\{/, "{" fields ",") } { print }' | records make -q
+}
+
+@test "completions that want fixedrdm's distribution bring the model near it" {
+    make_inputs 40
+    records show ex.rec | sed 's/^{/{"targets":{"fixedrdm":7},/' | records make -q -o soft.rec
+    tune -o out -e 30 -b 8 -l 1e-2 --optimizer adamw --metrics m.rec soft.rec
+    # At first it is the distance from the even distribution, for a model that knows nothing.
+    values m.rec loss | awk 'NR == 1 { if ($1 < 0.2 || $1 > 1) exit 1 } END { exit !($1 < 0.01) }'
+}
+
+@test "hard and soft examples mix, and micro-batches do not change the loss" {
+    make_inputs 40
+    with_targets 0 '"targets":{"fixedrdm":1}' >a.rec
+    cp a.rec ex.rec
+    with_targets 1 '"targets":{"tokens":{" 1":0.5," 2":0.5}}' >mixed.rec
+    tune -o one -e 6 -b 40 -l 1e-2 --optimizer adamw --metrics one.rec mixed.rec
+    tune -o two -e 6 -b 40 -l 1e-2 --optimizer adamw --micro-batch 18 --metrics two.rec mixed.rec
+    paste <(values one.rec loss) <(values two.rec loss) |
+        awk '{ d = $1 - $2; if (d > 1e-5 || d < -1e-5) exit 1; n++ } END { exit n != 6 }'
+    values one.rec loss | awk 'NR == 1 { first = $1 } END { exit !($1 < first) }'
+}
+
+@test "told targets are learned as told" {
+    make_inputs 8
+    for _ in $(seq 100); do
+        echo '{"input":"_ | 1","targets":{"tokens":{"3":0.75,"4":0.25}}}'
+    done | records make -q -o told.rec
+    # 80 distributions a batch are more than a micro-batch takes.
+    tune -o out -e 50 -b 80 -l 1e-2 --optimizer adamw --metrics m.rec told.rec
+    values m.rec loss | awk 'END { exit !($1 < 0.01) }'
+    echo '{"id":"q","task":"composition","prompt":"_ | 1","choices":["3","4"],"reference":"3"}' |
+        records make -q | sample -q -m out | records show >answer
+    sed 's/.*"choice_logprobs":{"3":\([^,]*\),"4":\([^}]*\)}.*/\1 \2/' answer |
+        awk '{ exit !(exp($1) > 0.7 && exp($1) < 0.8 && exp($2) > 0.2 && exp($2) < 0.3) }'
+}
+
+@test "bad targets are named, or set aside" {
+    make_inputs 8
+    { records show ex.rec; echo '{"id":"odd","prompt":"_","targets":{"tokens":{"1":0.5}}}'; } | records make -q -o bad.rec
+    run tune -o out --metrics m.rec bad.rec
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: bad.rec: record 9 (id 'odd'): targets: the probabilities sum to 0.5; 1 would be right" ]
+    tune -o out --metrics m.rec --rejects r.rec bad.rec
+    [ "$(values m.rec examples)" = 8 ]
+}
+
+# ---- pairs ----
+
+# pairs.rec: the strong policy's completion of each of N problems (default 40) is better than the weak one's.
+# With the argument `scored`, with the log-probabilities that `model` gives to both.
+make_pairs() { # N [scored]
+    make_inputs "$1"
+    gen-weak -q p.rec -o weak.rec
+    cp ex.rec strong.rec
+    if [ "${2-}" = scored ]; then
+        sample -q -d cpu -t 1 -m model --score ex.rec -o strong.rec
+        sample -q -d cpu -t 1 -m model --score weak.rec -o weak-scored.rec
+        mv weak-scored.rec weak.rec
+    fi
+    paste -d '\n' <(records show strong.rec) <(records show weak.rec) | awk '
+        function field(name) {
+            if (!match($0, "\"" name "\":(\"[^\"]*\"|[^,}]*)"))
+                return ""
+            return substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3)
+        }
+        NR % 2 { chosen = field("completion"); score = field("logprob"); next }
+        {
+            printf "{\"id\":%s,\"input\":%s,\"chosen\":%s,", field("id"), field("input"), chosen
+            printf "\"rejected\":%s,\"chosen_finish\":\"stop\"", field("completion")
+            if (score != "")
+                printf ",\"chosen_logprob\":%s,\"rejected_logprob\":%s", score, field("logprob")
+            print "}"
+        }' | records make -q -o pairs.rec
+}
+
+DPO=(-l 1e-3 --objective dpo)
+
+@test "dpo comes to prefer what is chosen, and the metrics tell by how much" {
+    make_pairs 40
+    tune "${DPO[@]}" -o out -e 20 --metrics m.rec pairs.rec
+    [ "$(records show m.rec | head -n 1 | sed 's/:[^,}]*/:/g')" = \
+        '{"step":,"loss":,"lr":,"tokens":,"examples":,"margin":,"accuracy":}' ]
+    [ "$(values m.rec examples | head -n 2 | tr '\n' ' ')" = "8 16 " ]
+    [ "$(values m.rec tokens | head -n 1)" = 288 ]
+    # The model is its own reference: at first nothing is preferred.
+    values m.rec loss | awk 'NR == 1 { exit !($1 > log(2) - 1e-5 && $1 < log(2) + 1e-5) }'
+    values m.rec margin | awk 'NR == 1 { first = $1 } END { exit !(first < 1e-4 && $1 > 0.5) }'
+    values m.rec loss | awk 'END { exit !($1 < 0.55) }'
+    # Where the weak policy knows the answer too, both completions are one.
+    values m.rec accuracy | awk 'END { exit !($1 >= 0.5) }'
+}
+
+@test "a reference told by the stream is the same as that of the model, and needs no epochs" {
+    make_pairs 40 scored
+    tune "${DPO[@]}" -o one -e 3 --metrics one.rec pairs.rec
+    tune "${DPO[@]}" -o two -e 3 --metrics two.rec --reference stream pairs.rec
+    for field in loss margin; do
+        paste <(values one.rec $field) <(values two.rec $field) |
+            awk '{ d = $1 - $2; if (d > 1e-4 || d < -1e-4) exit 1; n++ } END { exit n != 15 }'
+    done
+    tune "${DPO[@]}" -o three --metrics three.rec --reference stream pairs.rec
+    [ "$(values three.rec examples | tail -n 1)" = 40 ]
+    # The same log-probabilities of another model are another reference.
+    records show pairs.rec | sed 's/"rejected_logprob":-/"rejected_logprob":-1/' | records make -q -o other.rec
+    tune "${DPO[@]}" -o four --metrics four.rec --reference stream other.rec
+    run ! cmp -s three/model.safetensors four/model.safetensors
+}
+
+@test "micro-batches keep pairs whole and do not change what dpo learns" {
+    make_pairs 40
+    tune "${DPO[@]}" -o one -e 2 -b 20 --beta 1 --metrics one.rec pairs.rec
+    # 36 rows are one pair, 100 two of them.
+    for rows in 36 100; do
+        tune "${DPO[@]}" -f -o two -e 2 -b 20 --beta 1 --micro-batch $rows --metrics two.rec pairs.rec
+        [ "$(values one.rec tokens)" = "$(values two.rec tokens)" ]
+        for field in loss margin; do
+            paste <(values one.rec $field) <(values two.rec $field) |
+                awk '{ d = $1 - $2; if (d > 1e-4 || d < -1e-4) exit 1; n++ } END { exit n != 4 }'
+        done
+    done
+    run tune "${DPO[@]}" -o three -e 1 --micro-batch 35 --metrics m.rec pairs.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "train: pairs.rec: record 1 (id '"*"'): a pair of 36 tokens does not fit a micro-batch of 35; "* ]]
+}
+
+@test "weights and beta matter, and pairs of weight 0 teach nothing" {
+    make_pairs 24
+    tune "${DPO[@]}" -o one -e 1 --metrics one.rec pairs.rec
+    tune "${DPO[@]}" -o two -e 1 --beta 0.2 --metrics two.rec pairs.rec
+    records show pairs.rec | awk '{ sub(/^\{/, "{\"weight\":" (NR % 2) ","); print }' | records make -q -o half.rec
+    tune "${DPO[@]}" -o three -e 1 --metrics three.rec half.rec
+    [ "$(sha256sum one/model.safetensors two/model.safetensors three/model.safetensors |
+        cut -d ' ' -f 1 | sort -u | wc -l)" = 3 ]
+    records show pairs.rec | sed 's/^{/{"weight":0,/' | records make -q -o none.rec
+    tune "${DPO[@]}" -o four -e 1 --weight-decay 0 --metrics four.rec none.rec
+    cmp model/model.safetensors four/model.safetensors
+}
+
+@test "a stopped dpo run goes on with the reference that it began with" {
+    make_pairs 40
+    tune "${DPO[@]}" -e 60 -o whole --metrics whole.rec pairs.rec
+    interrupt KILL out "${DPO[@]}" -e 60 pairs.rec
+    [ -f out.state/reference.safetensors ]
+    cp -r out.state good
+    local break
+    for break in 'rm reference.safetensors' 'truncate -s -5 reference.safetensors' 'cp optimizer.safetensors reference.safetensors' \
+        'printf x | dd of=reference.safetensors bs=1 seek=200 conv=notrunc status=none' \
+        'sed -i s/reference_digest/something_else/ training.json'; do
+        (cd out.state && eval "$break")
+        run tune -r "${DPO[@]}" -e 60 -o out --metrics /dev/null pairs.rec
+        [ "$status" -eq 1 ] || { echo "$break"; false; }
+        [ "${#lines[@]}" -eq 1 ]
+        [[ $output == "train: "*out.state*reference* ]] || { echo "$output"; false; }
+        rm -r out.state
+        cp -r good out.state
+    done
+    tune -r "${DPO[@]}" -e 60 -o out --metrics out.rec pairs.rec
+    same_run out out.rec
+}
+
+@test "what dpo lacks is told" {
+    make_pairs 8
+    records show pairs.rec | head -n 1 | grep -q '"chosen":"[^"]*","rejected":"'
+    run tune -o out --beta 0.2 ex.rec
+    [ "$status" -eq 2 ]
+    [ "$output" = "train: --beta and --reference belong to --objective dpo; see train --help" ]
+    run tune -o out --objective dpo pairs.rec
+    [ "$status" -eq 2 ]
+    [ "$output" = "train: the reference model sees all pairs before the first step: give --epochs, or --reference stream; see train --help" ]
+    run tune -o out --objective dpo -e 1 --metrics m.rec ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "train: ex.rec: record 1 (id '"*"'): chosen: no field \"chosen\""* ]]
+    run tune -o out --objective dpo --reference stream --metrics m.rec pairs.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "train: pairs.rec: record 1 (id '"*"'): no field \"chosen_logprob\"; "* ]]
+}
+
+# ---- nothing to learn from ----
+
+@test "with --allow-empty a model without examples is passed on as it is, and that is said" {
+    make_inputs 8
+    records make -q </dev/null >none.rec
+    { echo '{"prompt":"_"}'; echo '{"completion":"1"}'; } | records make -q -o bad.rec
+    local arguments
+    for arguments in 'none.rec' '-e 2 none.rec' '-e 2 --objective dpo none.rec' '--warmup 1 -' \
+        '--objective dpo --reference stream none.rec' '-e 1 --rejects r.rec bad.rec'; do
+        # shellcheck disable=SC2086
+        run train -d cpu -m model -f -o out --metrics m.rec --allow-empty $arguments <none.rec
+        [ "$status" -eq 0 ] || { echo "$arguments: $output"; false; }
+        [ "$output" = "train: there are no examples; the model is passed on as it is" ]
+        cmp model/model.safetensors out/model.safetensors
+        cmp model/tokenizer.json out/tokenizer.json
+        [ "$(records count m.rec)" = 0 ]
+    done
+    # And the moments that were asked for are there.
+    tune -f -o out -e 2 --save-at 1e,2e --metrics m.rec --allow-empty none.rec
+    [ "$(ls out | tr '\n' ' ')" = "1e 2e " ]
+    cmp model/model.safetensors out/2e/model.safetensors
+    # With examples it changes nothing.
+    tune -o one --metrics one.rec ex.rec
+    tune -o two --metrics two.rec --allow-empty ex.rec
+    diff -r one two
+    cmp one.rec two.rec
 }
 
 # ---- stopping and going on ----
@@ -439,7 +677,7 @@ interrupt() { # SIGNAL OUT ARGUMENT…
         # shellcheck disable=SC2086
         run tune -o out $epochs --warmup 1 --metrics m.rec none.rec
         [ "$status" -eq 1 ]
-        [ "$output" = "train: there are no examples to train on" ]
+        [ "$output" = "train: there are no examples to train on; --allow-empty would pass the model on as it is" ]
     done
     run tune -o out --warmup 1 --metrics m.rec </dev/null
     [ "$status" -eq 1 ]
@@ -485,7 +723,7 @@ interrupt() { # SIGNAL OUT ARGUMENT…
 @test "--help and the manual name every option" {
     run train --help
     [ "$status" -eq 0 ]
-    for option in model output force epochs batch micro-batch learning-rate warmup examples optimizer beta1 \
+    for option in model output force objective beta reference allow-empty epochs batch micro-batch learning-rate warmup examples optimizer beta1 \
         beta2 epsilon weight-decay clip max-completion save-at state-every resume keep-optimizer log-every \
         metrics seed device threads rejects max-rejects quiet help version; do
         [[ $output == *"--$option"* ]]

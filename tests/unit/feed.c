@@ -1,4 +1,6 @@
-/* The order in which examples come, held and streamed, and what an example is made of. */
+/* The order in which examples come, held and streamed, what an example is made of, and what it
+ * wants.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +13,8 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "record/json.h"
+#include "task/fixedrdm.h"
 #include "train/feed.h"
 
 /* A vocabulary of the words 0 … 63, each its own id, so that token ids tell the example. */
@@ -247,17 +251,17 @@ static void a_bad_example_is_named_or_set_aside(void **state) {
     filter_settings.rejects = NULL;
 }
 
-static void no_examples_at_all_are_an_error_when_held(void **state) {
+static void no_examples_at_all_are_no_batch(void **state) {
     (void)state;
     write_examples(0, SIZE_MAX);
-    struct source source;
-    assert_false(try_open(&source, (struct feed_settings){.batch = 5, .epochs = 1}));
-    assert_string_equal(error.text, "there are no examples to train on");
-    close_source(&source);
-    source = open_source((struct feed_settings){.batch = 5});
-    int32_t numbers[EXAMPLES];
-    assert_int_equal(next(&source, numbers), 0);
-    close_source(&source);
+    for (int64_t epochs = 0; epochs <= 2; epochs++) {
+        struct source source = open_source((struct feed_settings){.batch = 5, .epochs = epochs});
+        int32_t numbers[EXAMPLES];
+        assert_int_equal(feed_steps_per_epoch(&source.feed), 0);
+        assert_int_equal(next(&source, numbers), 0);
+        assert_int_equal(next(&source, numbers), 0);
+        close_source(&source);
+    }
 }
 
 /* ---- examples ---- */
@@ -367,6 +371,226 @@ static void the_longest_example_that_fits_is_taken(void **state) {
     examples_close(&examples);
 }
 
+/* ---- soft targets ---- */
+
+/* Adds the example that a line of JSON describes. */
+static bool add_json(struct examples *examples, const char *line) {
+    struct record record = {0};
+    memset(&error, 0, sizeof error);
+    struct buffer packed = {0};
+    if (!json_read_record(text_of(line), &packed, &error) ||
+        !record_parse(&record, packed.data, packed.size, &error))
+        fail_msg("%s", error.text);
+    bool added = examples_add(examples, &record, &error);
+    record_free(&record);
+    buffer_free(&packed);
+    return added;
+}
+
+/* What the example wants as a dense distribution. */
+static const float *distribution_of(const struct examples *examples, size_t index) {
+    static float probability[WORDS];
+    targets_write(&examples->targets, examples->items[index].wanted, WORDS, probability);
+    return probability;
+}
+
+static void told_targets_are_one_position_whose_distribution_is_over_texts(void **state) {
+    (void)state;
+    config.end_tokens = end_tokens;
+    config.end_token_count = 1;
+    struct examples examples = open_examples(100);
+    bool added = add_json(&examples, "{\"input\":\"1 2\",\"completion\":\"9\",\"targets\":"
+                                     "{\"tokens\":{\" 40\":0.25,\"7\":0.75,\"5\":0}}}") &&
+                 add_json(&examples, "{\"input\":\"1\",\"targets\":{\"tokens\":{\"3\":1}}}");
+    config.end_tokens = NULL;
+    config.end_token_count = 0;
+    assert_true(added);
+    assert_example(&examples, 0, 1, 3, (const int32_t[]){1, 2, 7});
+    assert_example(&examples, 1, 1, 2, (const int32_t[]){1, 3});
+    const float *probability = distribution_of(&examples, 0);
+    float sum = 0;
+    for (int i = 0; i < WORDS; i++)
+        sum += probability[i];
+    assert_true(probability[7] == 0.75f && probability[40] == 0.25f && sum == 1);
+    assert_true(distribution_of(&examples, 1)[3] == 1);
+    examples_close(&examples);
+}
+
+static void fixed_targets_stand_at_every_position_and_take_token_ids(void **state) {
+    (void)state;
+    config.end_tokens = end_tokens;
+    config.end_token_count = 1;
+    struct examples examples = open_examples(3);
+    bool added =
+        add_json(&examples, "{\"input\":\"1\",\"completion\":\"9 8\",\"targets\":"
+                            "{\"fixedrdm\":5}}") &&
+        add_json(&examples, "{\"input\":\"1\",\"completion\":\"9\",\"token_ids\":[7,60],"
+                            "\"targets\":{\"fixedrdm\":5}}") &&
+        add_json(&examples, "{\"input\":\"1\",\"token_ids\":[7,60,0,1],\"finish\":\"stop\","
+                            "\"targets\":{\"fixedrdm\":6}}") &&
+        add_json(&examples, "{\"input\":\"1\",\"completion\":\"9\",\"token_ids\":[7,60],"
+                            "\"targets\":null}");
+    config.end_tokens = NULL;
+    config.end_token_count = 0;
+    assert_true(added);
+    assert_example(&examples, 0, 3, 4, (const int32_t[]){1, 9, 8, 63});
+    assert_example(&examples, 1, 3, 4, (const int32_t[]){1, 7, 60, 63});
+    assert_example(&examples, 2, 3, 4, (const int32_t[]){1, 7, 60, 0});
+    assert_example(&examples, 3, 2, 3, (const int32_t[]){1, 9, 63});
+    assert_int_equal(examples.items[3].wanted.kind, TARGETS_OWN);
+    assert_int_equal(examples.targets.fixed_count, 2); /* one for both of seed 5 */
+    float wanted[WORDS];
+    fixedrdm_probabilities(5, WORDS, wanted);
+    assert_memory_equal(distribution_of(&examples, 1), wanted, sizeof wanted);
+    examples_close(&examples);
+}
+
+static void targets_that_make_no_sense_are_refused_and_leave_nothing(void **state) {
+    (void)state;
+    static const char *const bad[][2] = {
+        {"5", "targets: no form of it that is known"},
+        {"{}", "targets: no form of it that is known"},
+        {"{\"other\":1}", "targets: no form of it that is known"},
+        {"{\"fixedrdm\":1,\"tokens\":{}}", "targets: no form of it that is known"},
+        {"{\"fixedrdm\":-1}", "'fixedrdm' is no seed"},
+        {"{\"tokens\":[1]}", "'tokens' is no map"},
+        {"{\"tokens\":{}}", "the probabilities sum to 0; 1 would be right"},
+        {"{\"tokens\":{\"3\":0}}", "the probabilities sum to 0; 1 would be right"},
+        {"{\"tokens\":{\"3\":0.5,\"4\":0.4}}", "the probabilities sum to 0.9; 1 would be right"},
+        {"{\"tokens\":{\"3\":1.5,\"4\":-0.5}}", "'4' has no probability"},
+        {"{\"tokens\":{\"3\":\"1\"}}", "'3' has no probability"},
+        {"{\"tokens\":{\"3 4\":1}}", "'3 4' is 2 tokens; texts of one token would be right"},
+        {"{\"tokens\":{\"\":1}}", "'' is 0 tokens"},
+        {"{\"tokens\":{\"x\":1}}", "x"},
+        {"{\"tokens\":{\"3\":0.5,\" 3\":0.5}}", "two texts are both token 3"},
+    };
+    struct examples examples = open_examples(100);
+    assert_true(add(&examples, "1", NULL, "2", NULL));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *line =
+            format_text("{\"input\":\"1\",\"completion\":\"2\",\"targets\":%s}", bad[i][0]);
+        assert_bad(&examples, add_json(&examples, line), bad[i][1]);
+        assert_int_equal(examples.targets.told_count, 0);
+        free(line);
+    }
+    assert_bad(
+        &examples,
+        add_json(&examples, "{\"input\":\"1\",\"token_ids\":[1,64],\"targets\":"
+                            "{\"fixedrdm\":1}}"),
+        "token_ids: element 2 is no token of the model; integers from 0 to 63 would be right");
+    assert_bad(&examples,
+               add_json(&examples, "{\"input\":\"1\",\"token_ids\":7,\"targets\":"
+                                   "{\"fixedrdm\":1}}"),
+               "token_ids: is integer; a list of integers would be right");
+    assert_bad(&examples,
+               add_json(&examples, "{\"input\":\"1\",\"token_ids\":[],\"targets\":"
+                                   "{\"fixedrdm\":1}}"),
+               "the completion has no tokens");
+    examples_close(&examples);
+}
+
+static void the_digest_knows_other_targets(void **state) {
+    (void)state;
+    static const char *const targets[] = {"null",
+                                          "{\"fixedrdm\":1}",
+                                          "{\"fixedrdm\":2}",
+                                          "{\"tokens\":{\"2\":1}}",
+                                          "{\"tokens\":{\"2\":0.6,\"3\":0.4}}",
+                                          "{\"tokens\":{\"2\":0.6,\"4\":0.4}}"};
+    enum { KINDS = sizeof targets / sizeof *targets };
+    char digests[KINDS][17];
+    for (size_t i = 0; i < KINDS; i++) {
+        struct examples examples = open_examples(100);
+        char *line =
+            format_text("{\"input\":\"1\",\"completion\":\"2\",\"targets\":%s}", targets[i]);
+        assert_true(add_json(&examples, line));
+        examples_digest(&examples, digests[i]);
+        for (size_t earlier = 0; earlier < i; earlier++)
+            assert_string_not_equal(digests[i], digests[earlier]);
+        free(line);
+        examples_close(&examples);
+    }
+}
+
+/* ---- pairs ---- */
+
+static struct examples open_pairs(enum reference_kind reference) {
+    struct examples examples = open_examples(100);
+    examples.objective =
+        (struct objective){.kind = OBJECTIVE_DPO, .reference = reference, .beta = 0.1};
+    return examples;
+}
+
+static void a_pair_is_two_completions_behind_the_same_input(void **state) {
+    (void)state;
+    config.end_tokens = end_tokens;
+    config.end_token_count = 1;
+    struct examples examples = open_pairs(REFERENCE_MODEL);
+    bool added =
+        add_json(&examples, "{\"input\":\"1 2\",\"chosen\":\"3\",\"rejected\":\"4 5\"}") &&
+        add_json(&examples, "{\"prompt\":\"1\",\"chosen\":\"3\",\"rejected\":\"\",\"weight\":0.25,"
+                            "\"chosen_finish\":\"length\",\"rejected_finish\":\"stop\"}");
+    config.end_tokens = NULL;
+    config.end_token_count = 0;
+    assert_true(added);
+    assert_int_equal(examples.count, 2);
+    assert_example(&examples, 0, 2, 4, (const int32_t[]){1, 2, 3, 63});
+    assert_example(&examples, 1, 3, 5, (const int32_t[]){1, 2, 4, 5, 63});
+    assert_example(&examples, 2, 1, 2, (const int32_t[]){1, 3});
+    assert_example(&examples, 3, 1, 2, (const int32_t[]){1, 63});
+    assert_true(examples.pairs[0].weight == 1 && examples.pairs[1].weight == 0.25);
+    examples_close(&examples);
+}
+
+static void the_reference_comes_from_the_record_where_that_is_wanted(void **state) {
+    (void)state;
+    static const char told[] = "{\"input\":\"1\",\"chosen\":\"3\",\"rejected\":\"4\","
+                               "\"chosen_logprob\":-1.5,\"rejected_logprob\":-2}";
+    struct examples model = open_pairs(REFERENCE_MODEL), stream = open_pairs(REFERENCE_STREAM);
+    assert_true(add_json(&model, told));
+    assert_true(add_json(&stream, told));
+    assert_true(model.pairs[0].chosen == 0 && model.pairs[0].rejected == 0);
+    assert_true(stream.pairs[0].chosen == -1.5 && stream.pairs[0].rejected == -2);
+    assert_false(add_json(&stream, "{\"input\":\"1\",\"chosen\":\"3\",\"rejected\":\"4\","
+                                   "\"chosen_logprob\":-1.5}"));
+    assert_non_null(strstr(error.text, "no field \"rejected_logprob\"; the reference model's "
+                                       "log-probability, or --reference model, would be right"));
+    examples_close(&model);
+    examples_close(&stream);
+}
+
+static void pairs_that_make_no_sense_are_refused_and_leave_nothing(void **state) {
+    (void)state;
+    static const char *const bad[][2] = {
+        {"\"chosen\":\"3\"", "rejected: no field \"rejected\""},
+        {"\"rejected\":\"3\"", "chosen: no field \"chosen\""},
+        {"\"chosen\":\"3\",\"rejected\":\"\"", "rejected: the completion has no tokens"},
+        {"\"chosen\":\"3\",\"rejected\":\"4\",\"weight\":-1", "weight: is -1; a number from 0"},
+        {"\"chosen\":\"3\",\"rejected\":\"4\",\"weight\":\"1\"", "weight"},
+        {"\"chosen\":\"3 4 5\",\"rejected\":\"4 5\"",
+         "a pair of 5 tokens does not fit a micro-batch of 4; a larger --micro-batch would be "
+         "right"},
+    };
+    struct examples examples = open_pairs(REFERENCE_MODEL);
+    char digests[2][17];
+    examples.max_rows = 4;
+    assert_true(add_json(&examples, "{\"input\":\"1\",\"chosen\":\"3 4\",\"rejected\":\"5 6\"}"));
+    size_t tokens = examples.tokens.count;
+    examples_digest(&examples, digests[0]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *line = format_text("{\"input\":\"1\",%s}", bad[i][0]);
+        assert_false(add_json(&examples, line));
+        if (strstr(error.text, bad[i][1]) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", error.text, bad[i][1]);
+        assert_int_equal(examples.count, 1);
+        assert_int_equal(examples.tokens.count, tokens);
+        free(line);
+    }
+    examples_digest(&examples, digests[1]);
+    assert_string_equal(digests[0], digests[1]);
+    examples_close(&examples);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_held_epoch_has_each_example_once_in_an_order_of_its_own),
@@ -375,11 +599,18 @@ int main(void) {
         cmocka_unit_test(skipping_is_the_same_as_going_through),
         cmocka_unit_test(the_digest_knows_other_examples),
         cmocka_unit_test(a_bad_example_is_named_or_set_aside),
-        cmocka_unit_test(no_examples_at_all_are_an_error_when_held),
+        cmocka_unit_test(no_examples_at_all_are_no_batch),
         cmocka_unit_test(the_input_goes_before_the_prompt),
         cmocka_unit_test(a_model_with_an_end_token_learns_to_end_what_was_not_cut_off),
         cmocka_unit_test(what_cannot_be_learnt_is_refused_and_leaves_nothing),
         cmocka_unit_test(the_longest_example_that_fits_is_taken),
+        cmocka_unit_test(told_targets_are_one_position_whose_distribution_is_over_texts),
+        cmocka_unit_test(fixed_targets_stand_at_every_position_and_take_token_ids),
+        cmocka_unit_test(targets_that_make_no_sense_are_refused_and_leave_nothing),
+        cmocka_unit_test(the_digest_knows_other_targets),
+        cmocka_unit_test(a_pair_is_two_completions_behind_the_same_input),
+        cmocka_unit_test(the_reference_comes_from_the_record_where_that_is_wanted),
+        cmocka_unit_test(pairs_that_make_no_sense_are_refused_and_leave_nothing),
     };
     return cmocka_run_group_tests_name("feed", tests, open_tokenizer, close_tokenizer);
 }

@@ -25,9 +25,10 @@ static void check_swiglu(struct fixture *f, struct shape s, int variant) {
     /* variant 1: gates so large that their exponentials overflow f32 */
     double *x = random_reals(f, 2 * size, variant ? 200 : 4), *dy = random_reals(f, size, 1);
     double *y = zeros(size), *dx = zeros(2 * size);
-    struct tensor xt = place(f, DTYPE_F32, s.T, 2 * s.D, x), yt = blank(f, DTYPE_F32, s.T, s.D);
-    struct tensor dyt = place(f, DTYPE_F32, s.T, s.D, dy);
-    struct tensor dxt = blank(f, DTYPE_F32, s.T, 2 * s.D);
+    struct tensor xt = place(f, f->activations, s.T, 2 * s.D, x),
+                  yt = blank(f, f->activations, s.T, s.D);
+    struct tensor dyt = place(f, f->activations, s.T, s.D, dy);
+    struct tensor dxt = blank(f, f->activations, s.T, 2 * s.D);
     reference_swiglu(y, x, s.T, s.D);
     reference_swiglu_backward(dx, dy, x, s.T, s.D);
     swiglu_forward(f->device, yt, xt);
@@ -60,8 +61,10 @@ static void check_gelu(struct fixture *f, struct shape s, int variant) {
     double *y = zeros(size), *dx = zeros(size);
     for (int64_t i = 0; i < size; i += 7)
         x[i] *= 40;
-    struct tensor xt = place(f, DTYPE_F32, s.T, s.D, x), yt = blank(f, DTYPE_F32, s.T, s.D);
-    struct tensor dyt = place(f, DTYPE_F32, s.T, s.D, dy), dxt = blank(f, DTYPE_F32, s.T, s.D);
+    struct tensor xt = place(f, f->activations, s.T, s.D, x),
+                  yt = blank(f, f->activations, s.T, s.D);
+    struct tensor dyt = place(f, f->activations, s.T, s.D, dy),
+                  dxt = blank(f, f->activations, s.T, s.D);
     for (int64_t i = 0; i < size; i++) {
         y[i] = reference_gelu(x[i], variant);
         dx[i] = dy[i] * reference_gelu_slope(x[i], variant);
@@ -133,7 +136,7 @@ static void check_rotary(struct fixture *f, struct shape s, int variant) {
         sine[i] = sin(angle);
     }
     int32_t *ids = random_ids(f, s.T, places);
-    struct tensor xt = place(f, DTYPE_F32, s.T, 3 * C, x), it = place_ids(f, s.T, ids);
+    struct tensor xt = place(f, f->activations, s.T, 3 * C, x), it = place_ids(f, s.T, ids);
     struct tensor ct = place(f, DTYPE_F32, places, pairs, cosine);
     struct tensor st = place(f, DTYPE_F32, places, pairs, sine);
     double *y = zeros(s.T * 3 * C);
@@ -164,8 +167,9 @@ static void check_embedding(struct fixture *f, struct shape s, int variant) {
     double *dy = random_reals(f, s.T * s.D, 1), *y = zeros(s.T * s.D);
     int32_t *ids = random_ids(f, s.T, V);
     struct tensor wt = place(f, variant ? DTYPE_BF16 : DTYPE_F32, V, s.D, w);
-    struct tensor dwt = place(f, DTYPE_F32, V, s.D, dw), dyt = place(f, DTYPE_F32, s.T, s.D, dy);
-    struct tensor yt = blank(f, DTYPE_F32, s.T, s.D), it = place_ids(f, s.T, ids);
+    struct tensor dwt = place(f, DTYPE_F32, V, s.D, dw),
+                  dyt = place(f, f->activations, s.T, s.D, dy);
+    struct tensor yt = blank(f, f->activations, s.T, s.D), it = place_ids(f, s.T, ids);
     for (int64_t t = 0; t < s.T; t++)
         for (int64_t d = 0; d < s.D; d++) {
             y[t * s.D + d] = w[ids[t] * s.D + d];
@@ -194,8 +198,8 @@ static void check_gathering(struct fixture *fixture) {
     clear(fixture);
     struct fixture f = *fixture;
     double *x = random_reals(&f, 5 * 3, 1), back[15] = {0};
-    struct tensor xt = place(&f, DTYPE_F32, 5, 3, x), y = blank(&f, DTYPE_F32, 2, 3);
-    struct tensor rows = place_ids(&f, 2, (int32_t[]){4, 1}), z = blank(&f, DTYPE_F32, 5, 3);
+    struct tensor xt = place(&f, f.activations, 5, 3, x), y = blank(&f, f.activations, 2, 3);
+    struct tensor rows = place_ids(&f, 2, (int32_t[]){4, 1}), z = blank(&f, f.activations, 5, 3);
     gather_rows(f.device, y, xt, rows);
     scatter_rows(f.device, z, y, rows);
     expect_success(&f);
@@ -225,7 +229,8 @@ static void check_means(struct fixture *f, struct shape s, int variant) {
         count++;
     }
     double *x = random_reals(f, s.T * s.D, 1), *y = zeros(count * s.D);
-    struct tensor xt = place(f, DTYPE_F32, s.T, s.D, x), yt = blank(f, DTYPE_F32, count, s.D);
+    struct tensor xt = place(f, f->activations, s.T, s.D, x),
+                  yt = blank(f, f->activations, count, s.D);
     struct sequences sequences = {place_ids(f, count + 1, offsets), count, longest};
     for (int64_t i = 0; i < count; i++) {
         double length = 0;

@@ -22,12 +22,14 @@ static bool large(struct shape s) {
 /* addend: none, another tensor, y itself. bias: none, f32, bf16. */
 static void forward(struct fixture *f, struct shape s, enum dtype type, int addend, int bias) {
     clear(f);
+    type = weight_type(f, type);
     double *x = random_reals(f, s.T * s.K, 1), *w = random_reals(f, s.N * s.K, 1);
     double *a = random_reals(f, s.T * s.N, 3), *b = random_reals(f, s.N, 3);
     double *want = zeros(s.T * s.N);
-    struct tensor xt = place(f, DTYPE_F32, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
+    struct tensor xt = place(f, f->activations, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
     struct tensor bt = place(f, bias == 2 ? DTYPE_BF16 : DTYPE_F32, 1, s.N, b);
-    struct tensor at = place(f, DTYPE_F32, s.T, s.N, a), y = blank(f, DTYPE_F32, s.T, s.N);
+    struct tensor at = place(f, f->activations, s.T, s.N, a),
+                  y = blank(f, f->activations, s.T, s.N);
     for (int64_t i = 0; i < s.T * s.N; i++)
         want[i] = (addend > 0 ? a[i] : 0) + (bias > 0 ? b[i % s.N] : 0);
     reference_matmul(want, x, w, s.T, s.N, s.K);
@@ -65,15 +67,16 @@ static void a_product_equals_the_reference_with_and_without_bias_and_addend(void
 
 static void backward(struct fixture *f, struct shape s, enum dtype type, bool accumulate) {
     clear(f);
+    type = weight_type(f, type);
     double *x = random_reals(f, s.T * s.K, 1), *w = random_reals(f, s.N * s.K, 1);
     double *dy = random_reals(f, s.T * s.N, 1), *dw = random_reals(f, s.N * s.K, 3);
     double *dx = random_reals(f, s.T * s.K, 3);
-    struct tensor xt = place(f, DTYPE_F32, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
-    struct tensor dyt = place(f, DTYPE_F32, s.T, s.N, dy);
+    struct tensor xt = place(f, f->activations, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
+    struct tensor dyt = place(f, f->activations, s.T, s.N, dy);
     struct tensor dwt = place(f, DTYPE_F32, s.N, s.K, dw);
-    struct tensor dxt = blank(f, DTYPE_F32, s.T, s.K);
+    struct tensor dxt = blank(f, f->activations, s.T, s.K);
     if (accumulate)
-        dxt = place(f, DTYPE_F32, s.T, s.K, dx);
+        dxt = place(f, f->activations, s.T, s.K, dx);
     else
         memset(dx, 0, (size_t)(s.T * s.K) * sizeof *dx);
     reference_matmul_backward(dx, dw, dy, x, w, s.T, s.N, s.K);
@@ -145,7 +148,7 @@ static void check_bias_gradient(struct fixture *f) {
         struct shape s = shapes[i];
         double *dy = random_reals(f, s.T * s.N, 1), *dbias = random_reals(f, s.N, 1);
         struct tensor to = place(f, DTYPE_F32, 1, s.N, dbias);
-        struct tensor from = place(f, DTYPE_F32, s.T, s.N, dy);
+        struct tensor from = place(f, f->activations, s.T, s.N, dy);
         for (int64_t at = 0; at < s.T * s.N; at++)
             dbias[at % s.N] += dy[at];
         bias_backward(f->device, to, from);
@@ -217,10 +220,31 @@ static void operands_that_do_not_fit_are_named_with_their_shapes(void **state) {
     fixture_close(&f);
 }
 
+/* Nobody's arithmetic: bf16 activations on the CPU device, or beside f32 weights. */
+static void check_meetings(struct fixture *f) {
+    clear(f);
+    struct tensor x = blank(f, DTYPE_BF16, 3, 4), y = room(f, 3, 2), w = room(f, 2, 4);
+    bool takes = device_activations(f->device, DTYPE_BF16) == DTYPE_BF16;
+    matmul_forward(f->device, y, x, w, none, none);
+    expect_failure(f, takes ? "matmul_forward: x is bf16 but w is f32; f32 x would be right"
+                            : "matmul_forward: x is bf16; it must be f32");
+    assert_int_equal(device_activations(f->device, DTYPE_F32), DTYPE_F32);
+    if (!takes)
+        return;
+    matmul_forward(f->device, blank(f, DTYPE_BF16, 3, 2), x, blank(f, DTYPE_BF16, 2, 4), none, y);
+    expect_failure(f, "matmul_forward: addend is f32 but y is bf16; they must be alike");
+}
+
+static void bf16_activations_meet_bf16_weights_alone(void **state) {
+    (void)state;
+    on_every_device(check_meetings);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_product_equals_the_reference_with_and_without_bias_and_addend),
         cmocka_unit_test(the_gradients_of_a_product_equal_the_reference),
+        cmocka_unit_test(bf16_activations_meet_bf16_weights_alone),
         cmocka_unit_test(rows_come_out_the_same_whoever_stands_beside_them),
         cmocka_unit_test(the_gradient_of_a_bias_is_the_sum_over_rows),
         cmocka_unit_test(empty_products_leave_the_addend_or_zero),

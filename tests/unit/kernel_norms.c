@@ -24,13 +24,14 @@ static void check_rms_norm(struct fixture *f, struct shape s, int variant) {
     double *x = random_reals(f, size, 2), *gain = random_reals(f, s.D, 2);
     double *dy = random_reals(f, size, 1), *dx = random_reals(f, size, 1);
     double *dgain = random_reals(f, s.D, 1), *y = zeros(size), *scale = zeros(s.T);
-    struct tensor xt = place(f, DTYPE_F32, s.T, s.D, x);
+    struct tensor xt = place(f, f->activations, s.T, s.D, x);
     struct tensor gt = place(f, variant ? DTYPE_BF16 : DTYPE_F32, 1, s.D, gain);
-    struct tensor dyt = place(f, DTYPE_F32, s.T, s.D, dy), yt = blank(f, DTYPE_F32, s.T, s.D);
+    struct tensor dyt = place(f, f->activations, s.T, s.D, dy),
+                  yt = blank(f, f->activations, s.T, s.D);
     struct tensor dgt = place(f, DTYPE_F32, 1, s.D, dgain), st = room(f, 1, s.T);
-    struct tensor dxt = blank(f, DTYPE_F32, s.T, s.D);
+    struct tensor dxt = blank(f, f->activations, s.T, s.D);
     if (variant)
-        dxt = place(f, DTYPE_F32, s.T, s.D, dx);
+        dxt = place(f, f->activations, s.T, s.D, dx);
     else
         memset(dx, 0, (size_t)size * sizeof *dx);
     double epsilon = (double)1e-5f;
@@ -69,13 +70,14 @@ static void check_layer_norm(struct fixture *f, struct shape s, int variant) {
     double *dgain = random_reals(f, s.D, 1), *y = zeros(size), *mean = zeros(2 * s.T);
     for (int64_t i = 0; i < size; i++)
         x[i] += 3;
-    struct tensor xt = place(f, DTYPE_F32, s.T, s.D, x), gt = place(f, type, 1, s.D, gain);
-    struct tensor bt = place(f, type, 1, s.D, bias), yt = blank(f, DTYPE_F32, s.T, s.D);
-    struct tensor dyt = place(f, DTYPE_F32, s.T, s.D, dy), dxt = blank(f, DTYPE_F32, s.T, s.D);
+    struct tensor xt = place(f, f->activations, s.T, s.D, x), gt = place(f, type, 1, s.D, gain);
+    struct tensor bt = place(f, type, 1, s.D, bias), yt = blank(f, f->activations, s.T, s.D);
+    struct tensor dyt = place(f, f->activations, s.T, s.D, dy),
+                  dxt = blank(f, f->activations, s.T, s.D);
     struct tensor dgt = place(f, DTYPE_F32, 1, s.D, dgain), mt = room(f, 1, s.T);
     struct tensor dbt = place(f, DTYPE_F32, 1, s.D, dbias), st = room(f, 1, s.T);
     if (variant)
-        dxt = place(f, DTYPE_F32, s.T, s.D, dx);
+        dxt = place(f, f->activations, s.T, s.D, dx);
     else
         memset(dx, 0, (size_t)size * sizeof *dx);
     reference_layer_norm(y, mean, mean + s.T, x, gain, biased ? bias : NULL, s.T, s.D,
@@ -113,12 +115,12 @@ static void check_head_norm(struct fixture *f, struct shape s, int variant) {
     double *x = random_reals(f, size, 2), *gain = random_reals(f, s.D, 2), *dx = zeros(size);
     double *dy = random_reals(f, size, 1), *dgain = random_reals(f, s.D, 1), *y = zeros(size);
     double *scale = zeros(rows);
-    struct tensor xt = place(f, DTYPE_F32, s.T, 3 * s.D, x);
+    struct tensor xt = place(f, f->activations, s.T, 3 * s.D, x);
     struct tensor gt = place(f, variant ? DTYPE_BF16 : DTYPE_F32, 1, s.D, gain);
-    struct tensor dyt = place(f, DTYPE_F32, s.T, 3 * s.D, dy);
+    struct tensor dyt = place(f, f->activations, s.T, 3 * s.D, dy);
     struct tensor dgt = place(f, DTYPE_F32, 1, s.D, dgain), st = blank(f, DTYPE_F32, s.T, 3);
-    struct tensor dxt = variant ? dyt : blank(f, DTYPE_F32, s.T, 3 * s.D);
-    struct tensor yt = blank(f, DTYPE_F32, s.T, 3 * s.D);
+    struct tensor dxt = variant ? dyt : blank(f, f->activations, s.T, 3 * s.D);
+    struct tensor yt = blank(f, f->activations, s.T, 3 * s.D);
     reference_rms_norm(y, scale, x, gain, rows, s.D, (double)1e-5f);
     reference_rms_norm_backward(dx, dgain, dy, x, gain, scale, rows, s.D);
     head_norm_forward(f->device, yt, st, xt, gt, 3, 1e-5f);

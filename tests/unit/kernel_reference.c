@@ -205,6 +205,27 @@ static void cross_entropy_has_its_slope(void **state) {
     expect_gradient("dw", cross_entropy_scalar, &in, in.w, dw, N * K);
 }
 
+/* Three distributions in `extra`, each with a token that it does not want; they do not all sum to
+ * 1. */
+static double kl_divergence_scalar(void *context) {
+    struct inputs *in = context;
+    return reference_kl_divergence(in->y, NULL, NULL, in->x, in->w, in->extra, in->ids, in->more, T,
+                                   N, K);
+}
+
+static void the_divergence_has_its_slope(void **state) {
+    struct inputs in;
+    fill(&in, *state);
+    for (int i = 0; i < 3 * N; i++)
+        in.extra[i] = i % (N + 1) == 2 ? 0 : fabs(in.dy[i]);
+    for (int i = 0; i < T; i++)
+        in.ids[i] = i % 3;
+    double dx[T * K] = {0}, dw[N * K] = {0};
+    reference_kl_divergence(in.y, dx, dw, in.x, in.w, in.extra, in.ids, in.more, T, N, K);
+    expect_gradient("dx", kl_divergence_scalar, &in, in.x, dx, T * K);
+    expect_gradient("dw", kl_divergence_scalar, &in, in.w, dw, N * K);
+}
+
 int main(void) {
     static struct fixture fixture = {.random = 2463534242u};
     const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void) {
         cmocka_unit_test_prestate(swiglu_has_its_slope, &fixture),
         cmocka_unit_test_prestate(attention_has_its_slope, &fixture),
         cmocka_unit_test_prestate(cross_entropy_has_its_slope, &fixture),
+        cmocka_unit_test_prestate(the_divergence_has_its_slope, &fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

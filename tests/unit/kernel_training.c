@@ -1,4 +1,5 @@
-/* Cross-entropy, gradient norms and the optimizers against float64, and exact masters in halves. */
+/* Cross-entropy, divergence, gradient norms and the optimizers against float64, and exact masters
+ * in halves. */
 #include "include/kernel_fixture.h"
 
 /* ---- cross-entropy ---- */
@@ -15,13 +16,14 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static void check_loss(struct fixture *f, struct shape s, enum dtype type, bool gradients) {
     clear(f);
+    type = weight_type(f, type);
     double *x = random_reals(f, s.n * s.D, 2), *w = random_reals(f, s.V * s.D, 2);
     double *weights = random_reals(f, s.n, 1), *dw = random_reals(f, s.V * s.D, 0.01);
     double *dx = zeros(s.n * s.D), *want = zeros(s.n);
     int32_t *targets = random_ids(f, s.n, s.V);
-    struct tensor xt = place(f, DTYPE_F32, s.n, s.D, x), wt = place(f, type, s.V, s.D, w);
+    struct tensor xt = place(f, f->activations, s.n, s.D, x), wt = place(f, type, s.V, s.D, w);
     struct tensor weightst = place(f, DTYPE_F32, 1, s.n, weights), got = room(f, 1, s.n);
-    struct tensor dxt = blank(f, DTYPE_F32, s.n, s.D), dwt = place(f, DTYPE_F32, s.V, s.D, dw);
+    struct tensor dxt = blank(f, f->activations, s.n, s.D), dwt = place(f, DTYPE_F32, s.V, s.D, dw);
     reference_cross_entropy(want, dx, dw, x, w, targets, weights, s.n, s.V, s.D);
     uint64_t first = 0;
     if (gradients) {
@@ -67,6 +69,99 @@ static void logits_of_hundreds_do_not_overflow(void **state) {
     expect_success(&f);
     expect_near(&f, "log_probability", got, want, 1e-6);
     fixture_close(&f);
+}
+
+/* ---- divergence ---- */
+
+/*
+ * Distributions of every kind: spread over the vocabulary, over half of it, on one token alone
+ * (then it is cross-entropy), and one that does not sum to 1.
+ */
+static double *make_distributions(struct fixture *f, int64_t m, int64_t V) {
+    double *q = zeros(m * V);
+    for (int64_t i = 0; i < m; i++) {
+        double sum = 0;
+        for (int64_t v = 0; v < V; v++) {
+            double drawn = random_real(f) + 1;
+            q[i * V + v] = i % 4 == 1 && v % 2 ? 0 : i % 4 == 2 ? v == V / 2 : drawn;
+            sum += q[i * V + v];
+        }
+        for (int64_t v = 0; v < V; v++)
+            q[i * V + v] /= i % 4 == 3 ? 2 * sum : sum;
+    }
+    return q;
+}
+
+static void check_divergence(struct fixture *f, struct shape s, enum dtype type, bool gradients) {
+    clear(f);
+    type = weight_type(f, type);
+    int64_t m = s.V > 1000 ? 4 : 7;
+    double *x = random_reals(f, s.n * s.D, 2), *w = random_reals(f, s.V * s.D, 2);
+    double *weights = random_reals(f, s.n, 1), *dw = random_reals(f, s.V * s.D, 0.01);
+    double *dx = zeros(s.n * s.D), *want = zeros(s.n), *q = make_distributions(f, m, s.V);
+    int32_t *which = random_ids(f, s.n, m);
+    struct tensor xt = place(f, f->activations, s.n, s.D, x), wt = place(f, type, s.V, s.D, w);
+    struct tensor qt = place(f, DTYPE_F32, m, s.V, q), idst = place_ids(f, s.n, which);
+    struct tensor weightst = place(f, DTYPE_F32, 1, s.n, weights), got = room(f, 1, s.n);
+    struct tensor dxt = blank(f, f->activations, s.n, s.D), dwt = place(f, DTYPE_F32, s.V, s.D, dw);
+    reference_kl_divergence(want, dx, dw, x, w, q, which, weights, s.n, s.V, s.D);
+    uint64_t first = 0;
+    if (gradients) {
+        kl_divergence(f->device, got, dxt, dwt, xt, wt, qt, idst, weightst);
+        expect_near(f, "dx", dxt, dx, rounding(f, type, 3e-6));
+        expect_near(f, "dw", dwt, dw, rounding(f, type, 3e-6));
+        expect_untouched_around("dx", dxt);
+        expect_untouched_around("dw", dwt);
+        first = bits_of(got);
+    }
+    kl_divergence(f->device, got, none, none, xt, wt, qt, idst, none);
+    expect_success(f);
+    expect_near(f, "divergence", got, want, rounding(f, type, 1e-6));
+    if (gradients)
+        assert_int_equal(bits_of(got), first);
+    free(x), free(w), free(weights), free(dw), free(dx), free(want), free(q), free(which);
+}
+
+static void divergences(struct fixture *f) {
+    for (int i = 0; i < SHAPES; i++) {
+        if (shapes[i].V > 1000 && f->threads != 2)
+            continue; /* the reference takes its time with these */
+        check_divergence(f, shapes[i], DTYPE_F32, true);
+        if (i < 4)
+            check_divergence(f, shapes[i], DTYPE_BF16, true);
+        check_divergence(f, shapes[i], DTYPE_F32, false);
+    }
+}
+
+static void the_divergence_and_its_gradients_equal_the_reference(void **state) {
+    (void)state;
+    on_every_device(divergences);
+}
+
+/* What the model says already diverges by nothing, and a token that it all but excludes by no
+ * infinity. */
+static void check_ends_of_the_divergence(struct fixture *f) {
+    clear(f);
+    double x[1] = {1}, w[3] = {log(0.5), log(0.3), log(0.2)}, same[3] = {0.5, 0.3, 0.2};
+    double far[3] = {100, -100, 0}, only[3] = {0, 1, 0}, want[1] = {200}, one[1] = {1};
+    struct tensor xt = place(f, DTYPE_F32, 1, 1, x), got = room(f, 1, 1);
+    struct tensor which = place_ids(f, 1, (int32_t[]){0}), dx = room(f, 1, 1);
+    struct tensor weight = place(f, DTYPE_F32, 1, 1, one);
+    kl_divergence(f->device, got, dx, none, xt, place(f, DTYPE_F32, 3, 1, w),
+                  place(f, DTYPE_F32, 1, 3, same), which, weight);
+    float *divergence = fetch(f, got), *slope = fetch(f, dx);
+    expect_success(f);
+    assert_true(fabsf(*divergence) < 1e-6f && fabsf(*slope) < 1e-6f);
+    free(divergence), free(slope);
+    kl_divergence(f->device, got, none, none, xt, place(f, DTYPE_F32, 3, 1, far),
+                  place(f, DTYPE_F32, 1, 3, only), which, none);
+    expect_success(f);
+    expect_near(f, "divergence", got, want, 1e-6);
+}
+
+static void the_divergence_is_zero_at_its_target_and_finite_far_from_it(void **state) {
+    (void)state;
+    on_every_device(check_ends_of_the_divergence);
 }
 
 /* ---- norms ---- */
@@ -378,6 +473,15 @@ static void check_bad_operands(struct fixture *fixture) {
     cross_entropy(f.device, room(&f, 1, 2), g, none, g, g, place_ids(&f, 2, (int32_t[]){0, 1}),
                   none);
     expect_failure(&f, "cross_entropy: weights has no memory; cut it from an open arena");
+    kl_divergence(f.device, room(&f, 1, 2), none, none, g, g, room(&f, 3, 2),
+                  place_ids(&f, 2, (int32_t[]){2, 3}), none);
+    expect_failure(&f, "kl_divergence: which has 3 at place 1; it must lie in 0 ... 2");
+    kl_divergence(f.device, room(&f, 1, 2), none, none, g, g, room(&f, 2, 3),
+                  place_ids(&f, 2, (int32_t[]){0, 1}), none);
+    expect_failure(&f, "kl_divergence: distributions is [2,3]; it must be [2,2]");
+    kl_divergence(f.device, room(&f, 1, 2), none, g, g, g, room(&f, 2, 2),
+                  place_ids(&f, 2, (int32_t[]){0, 1}), none);
+    expect_failure(&f, "kl_divergence: weights has no memory; cut it from an open arena");
     clip_factor(f.device, room(&f, 1, 1), room(&f, 1, 1), 0);
     expect_failure(&f, "clip_factor: the limit is 0; it must be positive");
 }
@@ -391,6 +495,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cross_entropy_and_its_gradients_equal_the_reference),
         cmocka_unit_test(logits_of_hundreds_do_not_overflow),
+        cmocka_unit_test(the_divergence_and_its_gradients_equal_the_reference),
+        cmocka_unit_test(the_divergence_is_zero_at_its_target_and_finite_far_from_it),
         cmocka_unit_test(gradient_norms_are_summed_and_clipped),
         cmocka_unit_test(adamw_and_lion_equal_their_formulas_on_every_kind_of_weight),
         cmocka_unit_test(a_master_in_halves_is_exact),

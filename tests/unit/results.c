@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "result/fields.h"
+#include "result/gap.h"
 #include "result/key.h"
 #include "result/recovery.h"
 #include "result/tally.h"
@@ -222,9 +223,9 @@ struct graded {
 };
 
 static struct tally_settings by_model(void) {
-    static const char *const by[] = {"model", "k"};
+    static const char *by[] = {"model", "k"};
     return (struct tally_settings){
-        .by = by, .by_count = 2, .seed = "seed", .subsets = {true, true}};
+        .by = {.items = by, .count = 2}, .seed = "seed", .subsets = {true, true}};
 }
 
 static bool add(struct tally *tally, const struct graded *graded, struct error *error) {
@@ -249,7 +250,7 @@ static bool tally_all(const struct tally_settings *settings, const struct graded
     struct tally *tally = tally_new(settings);
     for (size_t i = 0; i < count; i++)
         assert_true(add(tally, &records[backward ? count - 1 - i : i], error));
-    const bool fine = tally_rows(tally, rows, uneven, error);
+    const bool fine = tally_rows(tally, rows, NULL, uneven, error);
     tally_free(tally);
     return fine;
 }
@@ -326,7 +327,8 @@ static void the_best_choice_is_kept_and_the_smallest_of_equals(void **state) {
     struct rows rows = {0};
     struct error error = {0};
     struct tally_settings settings = by_model();
-    settings.choose = "moment";
+    static const char *moment[] = {"moment"};
+    settings.choose = (struct fields){.items = moment, .count = 1};
     assert_true(tally_all(&settings, records, 9, false, &rows, NULL, &error));
     assert_int_equal(rows.count, 6);
     assert_null(record_find(&rows.items[0], "moment"));
@@ -347,7 +349,8 @@ static void choices_with_other_seeds_are_refused(void **state) {
     struct rows rows = {0};
     struct error error = {0};
     struct tally_settings settings = by_model();
-    settings.choose = "moment";
+    static const char *moment[] = {"moment"};
+    settings.choose = (struct fields){.items = moment, .count = 1};
     assert_false(tally_all(&settings, records, 3, false, &rows, NULL, &error));
     assert_error(&error, "group model=m k=4 moment=2: has other seeds");
     rows_free(&rows);
@@ -382,13 +385,12 @@ static void uneven_seeds_count_the_fewest_records_and_are_told(void **state) {
 
 static void a_misspelled_field_is_refused(void **state) {
     (void)state;
-    static const char *const by[] = {"modle"};
+    static const char *by[] = {"modle"};
     static const struct graded record = {"m", 4, 0, 1, true, false};
     struct rows rows = {0};
     struct error error = {0};
     struct tally_settings settings = by_model();
-    settings.by = by;
-    settings.by_count = 1;
+    settings.by = (struct fields){.items = by, .count = 1};
     assert_false(tally_all(&settings, &record, 1, false, &rows, NULL, &error));
     assert_error(&error, "'modle'");
     rows_free(&rows);
@@ -411,7 +413,7 @@ static void ungraded_records_and_wild_scores_are_refused(void **state) {
     record_set_real(&record, "score", 0.25);
     assert_true(tally_add(tally, &record, &error));
     struct rows rows = {0};
-    assert_true(tally_rows(tally, &rows, NULL, &error));
+    assert_true(tally_rows(tally, &rows, NULL, NULL, &error));
     assert_int_equal(rows.count, 1);
     assert_near(number_of(&rows.items[0], "score"), 0.25);
     rows_free(&rows);
@@ -431,7 +433,7 @@ static void many_groups_are_all_found_again(void **state) {
             assert_true(add(tally, &graded, &error));
         }
     struct rows rows = {0};
-    assert_true(tally_rows(tally, &rows, NULL, &error));
+    assert_true(tally_rows(tally, &rows, NULL, NULL, &error));
     assert_int_equal(rows.count, 5000);
     for (int k = 1; k <= 5000; k++) {
         const struct record *row = &rows.items[k - 1];
@@ -466,47 +468,75 @@ static void set_result(struct record *row, const char *model, const char *method
     record_set_real(row, "correctness", correctness);
 }
 
-static bool recover(struct recovery *recovery, const char *model, const char *method,
-                    const char *password, double k, double correctness, struct error *error) {
-    struct record row = {0};
-    set_result(&row, model, method, password, k, correctness);
-    const bool fine = recovery_add(recovery, &row, error);
-    record_free(&row);
+static void add_result(struct rows *rows, const char *model, const char *method,
+                       const char *password, double k, double correctness) {
+    set_result(rows_add(rows), model, method, password, k, correctness);
+}
+
+static struct recovery_settings half_of_the_gap(void) {
+    static const char *per[] = {"model"};
+    struct error error = {0};
+    struct recovery_settings settings = {
+        .share = 0.5,
+        .x = "k",
+        .subset = "locked",
+        .levels.per = {.items = per, .count = 1},
+        .baseline_field = "model",
+        .baseline = "scratch",
+        .level = 0.9,
+    };
+    assert_true(conditions_parse(&settings.levels.floor, LEVELS_FLOOR, &error));
+    assert_true(conditions_parse(&settings.levels.ceiling, LEVELS_CEILING, &error));
+    assert_true(conditions_parse(&settings.where, "method=sft,password=none", &error));
+    return settings;
+}
+
+static void free_recovery(struct recovery_settings *settings) {
+    conditions_free(&settings->levels.floor);
+    conditions_free(&settings->levels.ceiling);
+    conditions_free(&settings->where);
+}
+
+static bool recover(const struct rows *rows, const struct replicates *replicates, struct rows *out,
+                    struct error *error) {
+    struct recovery_settings settings = half_of_the_gap();
+    size_t left_out;
+    const bool fine = recovery_rows(&settings, rows, replicates, out, &left_out, error);
+    free_recovery(&settings);
     return fine;
 }
 
-static const struct recovery_settings half = {0.5, "sft", "locked", "scratch"};
-
 static void each_model_is_measured_between_its_own_floor_and_ceiling(void **state) {
     (void)state;
-    struct recovery *recovery = recovery_new(&half);
+    struct rows results = {0}, rows = {0};
     struct error error = {0};
     /* In no order; scratch passes 0.5 half way from 4 to 16, sft-9 half way from 1 to 4. */
-    assert_true(recover(recovery, "scratch", "sft", "none", 16, 0.7, &error));
-    assert_true(recover(recovery, "scratch", "sft", "none", 4, 0.3, &error));
-    assert_true(recover(recovery, "scratch", "sft-weak", "none", 4, 0.9, &error));
-    assert_true(recover(recovery, "scratch", "none", "decoy", 0, 0.9, &error));
-    assert_true(recover(recovery, "scratch", "none", "none", 0, 0.0, &error));
-    assert_true(recover(recovery, "scratch", "none", "right", 0, 1.0, &error));
-    assert_true(recover(recovery, "sft-9", "none", "none", 0, 0.1, &error));
-    assert_true(recover(recovery, "sft-9", "none", "right", 0, 0.9, &error));
-    assert_true(recover(recovery, "sft-9", "sft", "none", 1, 0.3, &error));
-    assert_true(recover(recovery, "sft-9", "sft", "none", 4, 0.7, &error));
-    assert_true(recover(recovery, "sft-10", "none", "none", 0, 0.1, &error));
-    assert_true(recover(recovery, "sft-10", "none", "right", 0, 0.9, &error));
-    assert_true(recover(recovery, "sft-10", "sft", "none", 4, 0.6, &error));
-    assert_true(recover(recovery, "never-locked", "none", "none", 0, 0.99, &error));
-    assert_true(recover(recovery, "never-locked", "sft", "none", 1, 0.99, &error));
-    struct rows rows = {0};
-    assert_true(recovery_rows(recovery, &rows, &error));
+    add_result(&results, "scratch", "sft", "none", 16, 0.7);
+    add_result(&results, "scratch", "sft", "none", 4, 0.3);
+    add_result(&results, "scratch", "sft-weak", "none", 4, 0.9);
+    add_result(&results, "scratch", "none", "decoy", 0, 0.9);
+    add_result(&results, "scratch", "none", "none", 0, 0.0);
+    add_result(&results, "scratch", "none", "right", 0, 1.0);
+    add_result(&results, "sft-9", "none", "none", 0, 0.1);
+    add_result(&results, "sft-9", "none", "right", 0, 0.9);
+    add_result(&results, "sft-9", "sft", "none", 1, 0.3);
+    add_result(&results, "sft-9", "sft", "none", 4, 0.7);
+    add_result(&results, "sft-10", "none", "none", 0, 0.1);
+    add_result(&results, "sft-10", "none", "right", 0, 0.9);
+    add_result(&results, "sft-10", "sft", "none", 4, 0.6);
+    add_result(&results, "never-locked", "none", "none", 0, 0.99);
+    add_result(&results, "never-locked", "sft", "none", 1, 0.99);
+    assert_true(recover(&results, NULL, &rows, &error));
     assert_int_equal(rows.count, 4);
     assert_field(&rows.items[0], "model", "never-locked");
+    assert_field(&rows.items[0], "method", "sft");
     assert_field(&rows.items[0], "ceiling", "");
     assert_field(&rows.items[0], "k", "");
     assert_field(&rows.items[0], "ratio", "");
     assert_field(&rows.items[1], "model", "scratch");
     assert_near(number_of(&rows.items[1], "k"), 8);
     assert_near(number_of(&rows.items[1], "ratio"), 1);
+    assert_null(record_find(&rows.items[1], "low"));
     assert_field(&rows.items[2], "model", "sft-9");
     assert_field(&rows.items[2], "relation", "=");
     assert_near(number_of(&rows.items[2], "k"), 2);
@@ -516,37 +546,139 @@ static void each_model_is_measured_between_its_own_floor_and_ceiling(void **stat
     assert_field(&rows.items[3], "ratio_relation", ">=");
     assert_near(number_of(&rows.items[3], "ratio"), 2);
     rows_free(&rows);
-    recovery_free(recovery);
+    rows_free(&results);
+}
+
+static void a_resampled_curve_gives_an_interval_of_its_crossing(void **state) {
+    (void)state;
+    struct rows results = {0}, rows = {0};
+    struct replicates replicates;
+    struct error error = {0};
+    add_result(&results, "scratch", "none", "none", 0, 0);
+    add_result(&results, "scratch", "none", "right", 0, 1);
+    add_result(&results, "scratch", "sft", "none", 4, 0.3);
+    add_result(&results, "scratch", "sft", "none", 16, 0.7);
+    assert_true(replicates_init(&replicates, 4, 3, &error));
+    /* Crossings at 8 and 4, and one that is never reached; in one resample the gap closes. */
+    static const double means[4][3] = {{0, 0, 0}, {1, 1, 1}, {0.3, 0.5, 0.1}, {0.7, 0.9, 0.4}};
+    memcpy(replicates.means, means, sizeof means);
+    assert_true(recover(&results, &replicates, &rows, &error));
+    assert_field(&rows.items[0], "low_relation", "<=");
+    assert_near(number_of(&rows.items[0], "low"), 4);
+    assert_field(&rows.items[0], "high_relation", ">");
+    assert_near(number_of(&rows.items[0], "high"), 16);
+    rows_free(&rows);
+    replicates_of(&replicates, 1)[0] = 0.01;
+    assert_true(recover(&results, &replicates, &rows, &error));
+    assert_field(&rows.items[0], "low", "");
+    assert_field(&rows.items[0], "high", "");
+    assert_near(number_of(&rows.items[0], "k"), 8);
+    rows_free(&rows);
+    replicates_free(&replicates);
+    rows_free(&results);
 }
 
 static void rows_that_contradict_each_other_are_refused(void **state) {
     (void)state;
-    struct recovery *recovery = recovery_new(&half);
+    struct rows results = {0}, rows = {0};
     struct error error = {0};
-    assert_true(recover(recovery, "m", "sft", "none", 4, 0.3, &error));
-    assert_false(recover(recovery, "m", "sft", "none", 4, 0.4, &error));
-    assert_error(&error, "second row of model 'm' with k = 4");
-    assert_true(recover(recovery, "m", "none", "none", 0, 0.3, &error));
-    assert_false(recover(recovery, "m", "none", "none", 0, 0.3, &error));
-    assert_error(&error, "second row of model 'm' without elicitation");
-    struct record row = {0};
-    set_result(&row, "m", "sft", "none", 0, 0.3);
-    record_set_integer(&row, "k", 0);
-    assert_false(recovery_add(recovery, &row, &error));
-    assert_error(&error, "'k' is 0");
-    record_free(&row);
-    recovery_free(recovery);
+    add_result(&results, "m", "sft", "none", 4, 0.3);
+    add_result(&results, "m", "sft", "none", 4, 0.4);
+    assert_false(recover(&results, NULL, &rows, &error));
+    assert_error(&error, "row 2: a second row of model=m with k = 4");
+    rows_free(&results);
+    error = (struct error){0};
+    add_result(&results, "m", "none", "none", 0, 0.3);
+    add_result(&results, "m", "none", "none", 0, 0.3);
+    assert_false(recover(&results, NULL, &rows, &error));
+    assert_error(&error, "a second row is the floor of model=m");
+    rows_free(&results);
+    add_result(&results, "m", "sft", "none", 1, 0.3);
+    record_set_integer(&results.items[0], "k", -1);
+    error = (struct error){0};
+    assert_false(recover(&results, NULL, &rows, &error));
+    assert_error(&error, "'k' is -1");
+    rows_free(&results);
+}
+
+static void points_at_zero_or_at_a_text_are_no_points_of_a_curve(void **state) {
+    (void)state;
+    struct rows results = {0}, rows = {0};
+    struct error error = {0};
+    struct recovery_settings settings = half_of_the_gap();
+    size_t left_out = 0;
+    add_result(&results, "m", "none", "none", 0, 0);
+    add_result(&results, "m", "none", "right", 0, 1);
+    add_result(&results, "m", "sft", "none", 4, 0.6);
+    add_result(&results, "m", "sft", "none", 1, 0.1);
+    record_set_integer(&results.items[3], "k", 0);
+    add_result(&results, "m", "sft", "none", 1, 0.9);
+    record_set_text(&results.items[4], "k", text_of("all"));
+    assert_true(recovery_rows(&settings, &results, NULL, &rows, &left_out, &error));
+    assert_int_equal(left_out, 1);
+    assert_field(&rows.items[0], "relation", "<=");
+    assert_near(number_of(&rows.items[0], "k"), 4);
+    rows_free(&rows);
+    rows_free(&results);
+    free_recovery(&settings);
 }
 
 static void without_a_curve_there_is_nothing_to_tell(void **state) {
     (void)state;
-    struct recovery *recovery = recovery_new(&half);
+    struct rows results = {0}, rows = {0};
     struct error error = {0};
-    struct rows rows = {0};
-    assert_true(recover(recovery, "m", "none", "none", 0, 0.3, &error));
-    assert_false(recovery_rows(recovery, &rows, &error));
+    add_result(&results, "m", "none", "none", 0, 0.3);
+    assert_false(recover(&results, NULL, &rows, &error));
     assert_error(&error, "method 'sft'");
-    recovery_free(recovery);
+    rows_free(&results);
+}
+
+/* ---- gaps ---- */
+
+static void a_gap_is_the_share_between_the_levels_of_the_same_model_and_subset(void **state) {
+    (void)state;
+    struct rows rows = {0};
+    struct error error = {0};
+    struct recovery_settings settings = half_of_the_gap();
+    const struct replicates none = {0};
+    add_result(&rows, "a", "none", "none", 0, 0.2);
+    add_result(&rows, "a", "none", "right", 0, 0.6);
+    add_result(&rows, "a", "sft", "none", 4, 0.5);
+    add_result(&rows, "b", "none", "none", 0, 0.5);
+    add_result(&rows, "b", "none", "right", 0, 0.54); /* too narrow to share */
+    add_result(&rows, "b", "sft", "none", 4, 0.52);
+    add_result(&rows, "a", "sft", "none", 4, 0.9);
+    record_set_text(&rows.items[6], "subset", text_of("all")); /* without levels */
+    assert_true(gap_set(&settings.levels, &rows, &none, 0, &error));
+    assert_near(number_of(&rows.items[0], "gap"), 0);
+    assert_near(number_of(&rows.items[1], "gap"), 1);
+    assert_near(number_of(&rows.items[2], "gap"), 0.75);
+    assert_field(&rows.items[5], "gap", "");
+    assert_field(&rows.items[6], "gap", "");
+    assert_null(record_find(&rows.items[2], "gap_low"));
+    rows_free(&rows);
+    free_recovery(&settings);
+}
+
+/* ---- names ---- */
+
+static void names_are_numbered_as_they_come_and_found_again(void **state) {
+    (void)state;
+    struct names names = {0};
+    size_t number = 7;
+    char text[32];
+    assert_false(names_find(&names, text_of("0"), &number));
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < 3000; i++) {
+            snprintf(text, sizeof text, "name %zu", i);
+            assert_int_equal(names_add(&names, text_of(text)), i);
+        }
+    assert_int_equal(names.count, 3000);
+    assert_true(names_find(&names, text_of("name 2999"), &number));
+    assert_int_equal(number, 2999);
+    assert_true(text_is(names_at(&names, 17), "name 17"));
+    assert_false(names_find(&names, text_of("name 3000"), &number));
+    names_free(&names);
 }
 
 /* ---- rows as a table ---- */
@@ -634,7 +766,11 @@ int main(void) {
         cmocka_unit_test(no_records_give_no_rows),
         cmocka_unit_test(each_model_is_measured_between_its_own_floor_and_ceiling),
         cmocka_unit_test(rows_that_contradict_each_other_are_refused),
+        cmocka_unit_test(a_resampled_curve_gives_an_interval_of_its_crossing),
+        cmocka_unit_test(points_at_zero_or_at_a_text_are_no_points_of_a_curve),
         cmocka_unit_test(without_a_curve_there_is_nothing_to_tell),
+        cmocka_unit_test(a_gap_is_the_share_between_the_levels_of_the_same_model_and_subset),
+        cmocka_unit_test(names_are_numbered_as_they_come_and_found_again),
         cmocka_unit_test(a_table_of_rows_shows_bounds_and_gaps),
         cmocka_unit_test(columns_keep_the_order_of_the_fields_in_their_rows),
         cmocka_unit_test(a_row_with_a_list_is_refused),

@@ -9,8 +9,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "stats/bootstrap.h"
 #include "stats/curve.h"
 #include "stats/mean.h"
+#include "stats/sign_flip.h"
 #include "stats/table.h"
 
 static void assert_near(double got, double wanted) {
@@ -134,6 +136,117 @@ static void a_quotient_of_bounds_is_a_bound_or_nothing(void **state) {
     assert_bound(bound_quotient(equal, none), RELATION_NONE, 0);
 }
 
+static void what_is_unknown_widens_an_interval_of_bounds(void **state) {
+    (void)state;
+    struct bound low, high;
+    struct bound known[] = {{RELATION_EQUAL, 5}, {RELATION_EQUAL, 3}, {RELATION_EQUAL, 9}};
+    bounds_interval(known, 3, 0.9, &low, &high);
+    assert_bound(low, RELATION_EQUAL, 3);
+    assert_bound(high, RELATION_EQUAL, 9);
+    struct bound bounded[] = {
+        {RELATION_ABOVE, 4}, {RELATION_EQUAL, 6}, {RELATION_AT_MOST, 7}, {RELATION_EQUAL, 5}};
+    bounds_interval(bounded, 4, 0.9, &low, &high);
+    assert_bound(low, RELATION_AT_MOST, 7); /* may lie anywhere below */
+    assert_bound(high, RELATION_ABOVE, 4);
+    struct bound undefined[] = {{RELATION_EQUAL, 5}, {RELATION_NONE, 0}};
+    bounds_interval(undefined, 2, 0.9, &low, &high);
+    assert_bound(low, RELATION_NONE, 0);
+    assert_bound(high, RELATION_NONE, 0);
+    bounds_interval(undefined, 0, 0.9, &low, &high);
+    assert_bound(low, RELATION_NONE, 0);
+}
+
+/* ---- resampling ---- */
+
+static void a_quantile_is_linear_between_neighbours(void **state) {
+    (void)state;
+    /* numpy.quantile([1, 2, 4, 8], [0, 0.1, 0.5, 0.975, 1]) */
+    const double values[] = {1, 2, 4, 8};
+    assert_near(quantile(values, 4, 0), 1);
+    assert_near(quantile(values, 4, 0.1), 1.3);
+    assert_near(quantile(values, 4, 0.5), 3);
+    assert_near(quantile(values, 4, 0.975), 7.7);
+    assert_near(quantile(values, 4, 1), 8);
+    assert_near(quantile(values, 1, 0.3), 1);
+    assert_true(isnan(quantile(values, 0, 0.5)));
+}
+
+static void an_interval_leaves_out_what_is_undefined(void **state) {
+    (void)state;
+    double values[] = {8, NAN, 1, 4, NAN, 2};
+    const struct interval interval = percentile_interval(values, 6, 0.8);
+    assert_near(interval.low, 1.3);
+    assert_near(interval.high, 6.8);
+    double nothing[] = {NAN};
+    assert_true(isnan(percentile_interval(nothing, 1, 0.8).low));
+}
+
+static void a_resample_draws_as_many_as_there_are_and_each_as_often(void **state) {
+    (void)state;
+    uint32_t times[10], again[10];
+    double total[10] = {0};
+    for (uint64_t number = 0; number < 4000; number++) {
+        uint32_t count = 0;
+        bootstrap_draw(7, text_of("p"), number, 10, times);
+        for (size_t i = 0; i < 10; i++) {
+            count += times[i];
+            total[i] += times[i];
+        }
+        assert_int_equal(count, 10);
+    }
+    /* 4,000 are expected, with a standard deviation of 60. */
+    for (size_t i = 0; i < 10; i++)
+        assert_true(fabs(total[i] - 4000) < 240);
+    bootstrap_draw(7, text_of("p"), 3999, 10, again);
+    assert_memory_equal(times, again, sizeof times);
+    bootstrap_draw(8, text_of("p"), 3999, 10, again);
+    assert_memory_not_equal(times, again, sizeof times);
+    bootstrap_draw(7, text_of("q"), 3999, 10, again);
+    assert_memory_not_equal(times, again, sizeof times);
+}
+
+/* ---- tests of significance ---- */
+
+static void a_fair_coin_test_is_the_exact_binomial(void **state) {
+    (void)state;
+    /* scipy.stats.binomtest(a, a + b).pvalue */
+    assert_near(fair_coin_test(0, 0), 1);
+    assert_near(fair_coin_test(5, 5), 1);
+    assert_near(fair_coin_test(0, 5), 0.0625);
+    assert_near(fair_coin_test(2, 10), 0.03857421875);
+    assert_near(fair_coin_test(10, 2), 0.03857421875);
+    assert_near(fair_coin_test(4, 5), 1);
+    const double far = fair_coin_test(400, 600);
+    assert_true(fabs(far / 2.728464156065947e-10 - 1) < 1e-10);
+}
+
+static void differences_of_one_magnitude_are_tested_exactly(void **state) {
+    (void)state;
+    const double differences[] = {-0.5, 0.5, 0, -0.5, -0.5, 0, -0.5, -0.5};
+    assert_near(sign_flip_test(differences, 8, 1, text_of("")), fair_coin_test(1, 5));
+    const double none[] = {0, 0};
+    assert_near(sign_flip_test(none, 2, 1, text_of("")), 1);
+    assert_near(sign_flip_test(none, 0, 1, text_of("")), 1);
+}
+
+static void random_signs_come_near_the_exact_share(void **state) {
+    (void)state;
+    const double differences[] = {1, -1 - 1e-3, 3, 4 + 1e-3};
+    size_t hits = 0;
+    double sum = 1 - 1 - 1e-3 + 3 + 4 + 1e-3;
+    for (unsigned signs = 0; signs < 16; signs++) {
+        double flipped = 0;
+        for (int i = 0; i < 4; i++)
+            flipped += signs >> i & 1 ? differences[i] : -differences[i];
+        hits += fabs(flipped) >= sum - 1e-9;
+    }
+    const double share = (double)hits / 16;
+    const double p = sign_flip_test(differences, 4, 1, text_of(""));
+    assert_true(fabs(p - share) < 4 * sqrt(share * (1 - share) / SIGN_FLIPS));
+    assert_true(p == sign_flip_test(differences, 4, 1, text_of("")));
+    assert_true(p != sign_flip_test(differences, 4, 2, text_of("")));
+}
+
 /* ---- tables ---- */
 
 static void assert_table(const struct table *table, enum table_format format, const char *wanted) {
@@ -217,6 +330,13 @@ int main(void) {
         cmocka_unit_test(a_share_of_the_gap_is_measured_from_the_floor),
         cmocka_unit_test(without_a_gap_nothing_is_recovered),
         cmocka_unit_test(a_quotient_of_bounds_is_a_bound_or_nothing),
+        cmocka_unit_test(what_is_unknown_widens_an_interval_of_bounds),
+        cmocka_unit_test(a_quantile_is_linear_between_neighbours),
+        cmocka_unit_test(an_interval_leaves_out_what_is_undefined),
+        cmocka_unit_test(a_resample_draws_as_many_as_there_are_and_each_as_often),
+        cmocka_unit_test(a_fair_coin_test_is_the_exact_binomial),
+        cmocka_unit_test(differences_of_one_magnitude_are_tested_exactly),
+        cmocka_unit_test(random_signs_come_near_the_exact_share),
         cmocka_unit_test(a_table_is_aligned_by_characters_not_bytes),
         cmocka_unit_test(what_would_break_a_table_is_escaped),
         cmocka_unit_test(a_table_of_html_escapes_its_cells_and_fills_a_short_row),

@@ -145,6 +145,11 @@ static void byte_level_bpe_of_roberta_type(void **state) {
     check_folder("roberta");
 }
 
+static void byte_level_bpe_that_train_tokenizer_learned(void **state) {
+    (void)state;
+    check_folder("trained");
+}
+
 static void bpe_with_suffixes_behind_words(void **state) {
     (void)state;
     check_folder("clip");
@@ -199,6 +204,7 @@ int main(void) {
         cmocka_unit_test(metaspace_in_its_schemes),
         cmocka_unit_test(byte_level_bpe_with_the_splits_of_deepseek_llama_3_and_qwen_2),
         cmocka_unit_test(byte_level_bpe_of_roberta_type),
+        cmocka_unit_test(byte_level_bpe_that_train_tokenizer_learned),
         cmocka_unit_test(bpe_with_suffixes_behind_words),
         cmocka_unit_test(added_tokens_by_their_rules),
         cmocka_unit_test(sentencepiece_models_of_both_kinds),

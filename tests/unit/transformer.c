@@ -31,6 +31,7 @@ struct golden {
     struct safetensors expected;
     struct arena arena;
     struct pass pass;
+    enum pass_use use;
     struct batch all_rows; /* the batch with every row wanted */
     struct batch batch;    /* the rows that carry a loss */
     struct tensor targets, weights, log_probability, logits;
@@ -83,10 +84,10 @@ static void build_batch(struct golden *golden) {
     free(positions);
 }
 
-static void golden_open_as(struct golden *golden, const char *kind, struct model_opening opening,
-                           const struct optimizer_settings *settings) {
+static void golden_open_to(struct golden *golden, const char *kind, struct model_opening opening,
+                           const struct optimizer_settings *settings, enum pass_use use) {
     struct error error = {0};
-    *golden = (struct golden){0};
+    *golden = (struct golden){.use = use};
     char *directory = format_text("tests/golden/%s", kind);
     char *path = path_join(directory, "expected.safetensors");
     golden->device = device_open("cpu", 2, &error);
@@ -100,13 +101,19 @@ static void golden_open_as(struct golden *golden, const char *kind, struct model
     golden->n = expect(golden, "rows")->shape[0];
     build_batch(golden);
     int64_t V = golden->model.config.vocabulary;
-    pass_open(&golden->pass, &golden->arena, &golden->model.config, golden->T, golden->T, true);
+    pass_open(&golden->pass, &golden->arena, &golden->model.config, golden->T, golden->T,
+              golden->use);
     golden->logits = arena_tensor(&golden->arena, DTYPE_F32, golden->T, V);
     golden->log_probability = arena_tensor(&golden->arena, DTYPE_F32, 1, golden->n);
     optimizer_open(&golden->optimizer, settings, &golden->model, &golden->arena);
     optimizer_reset(&golden->optimizer);
     free(directory);
     free(path);
+}
+
+static void golden_open_as(struct golden *golden, const char *kind, struct model_opening opening,
+                           const struct optimizer_settings *settings) {
+    golden_open_to(golden, kind, opening, settings, PASS_TRAINING);
 }
 
 static void golden_open(struct golden *golden, const char *kind,
@@ -144,14 +151,15 @@ static double relative_difference(const float *got, const float *wanted, size_t 
 
 static double loss_and_gradients(struct golden *golden) {
     struct learning_weight *output = model_output(&golden->model);
-    struct tensor *gradients = golden->optimizer.gradients;
+    const struct gradient_sink *sink = &golden->optimizer.sink;
     int64_t n = golden->n;
     optimizer_zero_gradients(&golden->optimizer);
     transformer_forward(&golden->transformer, &golden->pass, &golden->batch, NULL);
     cross_entropy(golden->device, golden->log_probability, tensor_rows(golden->pass.doutput, 0, n),
-                  gradients[output - golden->model.weights], tensor_rows(golden->pass.output, 0, n),
-                  output->value, golden->targets, golden->weights);
-    transformer_backward(&golden->transformer, &golden->pass, &golden->batch, gradients);
+                  sink->gradients[output - golden->model.weights],
+                  tensor_rows(golden->pass.output, 0, n), output->value, golden->targets,
+                  golden->weights);
+    transformer_backward(&golden->transformer, &golden->pass, &golden->batch, sink);
     float *log_probability = allocate((size_t)n, sizeof(float)),
           *weights = copy_of(golden, "weights");
     device_download(golden->device, log_probability, golden->log_probability);

@@ -12,6 +12,11 @@
 #include "kernel/device.h"
 
 /* Scratch memory: what an operation needs itself, widened vectors beside it, logits beside both. */
+enum {
+    CPU_PANEL = 4 << 20, /* floats of a widened panel: 16 MiB */
+    CPU_MOST_CHUNKS = 64 /* of rows, each with sums of its own */
+};
+
 enum scratch_use { SCRATCH_WORK, SCRATCH_VECTORS, SCRATCH_LOGITS, SCRATCH_USES };
 
 struct cpu_device {
@@ -27,6 +32,8 @@ static inline struct cpu_device *cpu_of(struct device *device) {
 }
 
 /* At least `floats`, 64-byte aligned, until the next call for this use; NULL: the device failed. */
+/* Logits that a cross-entropy of so many rows has at once. */
+size_t cpu_loss_floats(int64_t rows, int64_t vocabulary);
 float *cpu_scratch(struct device *device, enum scratch_use use, size_t floats);
 
 /*
@@ -128,6 +135,9 @@ void cpu_attention_cached(struct device *, struct tensor out, struct tensor q, s
 void cpu_cross_entropy(struct device *, struct tensor log_probability, struct tensor dx,
                        struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                        struct tensor weights);
+void cpu_kl_divergence(struct device *, struct tensor divergence, struct tensor dx,
+                       struct tensor dw, struct tensor x, struct tensor w,
+                       struct tensor distributions, struct tensor which, struct tensor weights);
 
 void cpu_sum_of_squares(struct device *, struct tensor sum, struct tensor x, bool accumulate);
 void cpu_clip_factor(struct device *, struct tensor factor, struct tensor sum, float limit);

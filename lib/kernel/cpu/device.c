@@ -142,6 +142,23 @@ static size_t memory_available(const struct device *device) {
     return (size_t)sysconf(_SC_AVPHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The larger of what each use is for: partial sums, a widened panel, attention or products by
+ * thread; a bias and a gain widened; logits. */
+static size_t scratch_needed(const struct device *device, struct workload workload) {
+    const struct cpu_kernels *kernels = ((const struct cpu_device *)device)->kernels;
+    size_t widest = (size_t)workload.widest + 16;
+    size_t thread = kernels->attention->scratch(workload.head_size, workload.longest) + 16;
+    if (thread < (size_t)kernels->panels->room + 16)
+        thread = (size_t)kernels->panels->room + 16;
+    size_t work = 2 * widest * CPU_MOST_CHUNKS;
+    if (work < thread * (size_t)device->threads)
+        work = thread * (size_t)device->threads;
+    if (workload.weights == DTYPE_BF16 && work < CPU_PANEL + widest)
+        work = CPU_PANEL + widest;
+    return sizeof(float) *
+           (work + 2 * widest + cpu_loss_floats(workload.rows, workload.vocabulary));
+}
+
 float *cpu_scratch(struct device *device, enum scratch_use use, size_t floats) {
     struct cpu_device *cpu = cpu_of(device);
     float **scratch = &cpu->scratch[use];
@@ -189,6 +206,7 @@ static const struct device_operations cpu_operations = {
     .close = cpu_close,
     .finish = finish,
     .memory = memory_available,
+    .scratch = scratch_needed,
     .allocate = memory_allocate,
     .release = memory_release,
     .fresh = memory_fresh,
@@ -221,6 +239,7 @@ static const struct device_operations cpu_operations = {
     .gather_rows = cpu_gather_rows,
     .scatter_rows = cpu_scatter_rows,
     .cross_entropy = cpu_cross_entropy,
+    .kl_divergence = cpu_kl_divergence,
     .sum_of_squares = cpu_sum_of_squares,
     .clip_factor = cpu_clip_factor,
     .adamw_update = cpu_adamw_update,

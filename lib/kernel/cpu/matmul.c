@@ -23,7 +23,6 @@ enum {
     FEW_ROWS_FORWARD = 24,
     FEW_ROWS_BACKWARD = 32,
     SMALL_FACTOR = 1 << 18, /* floats that the second cache holds */
-    PANEL = 4 << 20,        /* floats of a widened panel: 16 MiB */
     LEAST_PART = 32,        /* rows of a part, so that sgemm still runs at speed */
 };
 
@@ -101,7 +100,7 @@ static int part_count(int64_t size, int team) {
 /* ---- widening ---- */
 
 static int64_t panel_rows(struct tensor w) {
-    int64_t rows = PANEL / (w.columns > 0 ? w.columns : 1);
+    int64_t rows = CPU_PANEL / (w.columns > 0 ? w.columns : 1);
     return rows < 1 ? 1 : rows > w.rows ? w.rows : rows;
 }
 

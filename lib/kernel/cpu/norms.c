@@ -12,9 +12,9 @@ static int64_t padded(int64_t width) {
 }
 
 static int64_t chunk_count(int64_t rows) {
-    enum { LEAST_CHUNK = 32, MOST_CHUNKS = 64 };
+    enum { LEAST_CHUNK = 32 };
     int64_t chunks = (rows + LEAST_CHUNK - 1) / LEAST_CHUNK;
-    return chunks < MOST_CHUNKS ? chunks : MOST_CHUNKS;
+    return chunks < CPU_MOST_CHUNKS ? chunks : CPU_MOST_CHUNKS;
 }
 
 /* [1,n] weights as f32: an optional bias behind the gain. */

@@ -22,7 +22,7 @@ static __device__ __forceinline__ struct attention_place place_here(int64_t runs
 
 /* Sums of weight[i]·row_i over the lanes' rows: acc[g] is column 32·g + lane. */
 static __device__ __forceinline__ void add_weighted(float acc[GROUPS], const float *weights,
-                                                    const float *row, int64_t count, int at,
+                                                    const cells &row, int64_t count, int at,
                                                     int64_t columns) {
     for (int g = 0; g < GROUPS; g++) {
         int64_t c = g * WARP_LANES + lane_here();
@@ -43,7 +43,7 @@ __global__ void attend(struct attention_call call, int64_t runs) {
     int64_t size = call.shape.head_size;
     int64_t kv = place.head * call.shape.kv_heads / call.shape.heads * size;
     int64_t columns = smaller(size - place.column, COLUMNS);
-    const float *q = f32_at(call.q, span.first + place.row, place.head * size);
+    cells q = cells_at(call.q, span.first + place.row, place.head * size);
     struct seen seen = seen_by(call.shape, span, place.row);
     float acc[GROUPS] = {}, most = -INFINITY, total = 0;
     float *weight = weights[warp_here()];
@@ -54,7 +54,7 @@ __global__ void attend(struct attention_call call, int64_t runs) {
         row[lane_here()] = visible ? key_row(call, span, place.sequence, at) : -1;
         float score = -INFINITY;
         if (visible)
-            score = call.shape.scale * dot(q, f32_at(call.k, row[lane_here()], kv), size);
+            score = call.shape.scale * dot(q, cells_at(call.k, row[lane_here()], kv), size);
         float highest = larger_or_nan(most, warp_most(score));
         float shrink = expf(most - highest);
         weight[lane_here()] = visible ? expf(score - highest) : 0;
@@ -64,14 +64,15 @@ __global__ void attend(struct attention_call call, int64_t runs) {
         for (int g = 0; g < GROUPS; g++)
             acc[g] *= shrink;
         for (int i = static_cast<int>(larger(seen.first - tile, 0)); i < count; i++)
-            add_weighted(acc, weight, f32_at(call.v, row[i], kv + place.column), count, i, columns);
+            add_weighted(acc, weight, cells_at(call.v, row[i], kv + place.column), count, i,
+                         columns);
         __syncwarp();
     }
     total = warp_sum(total);
-    float *out = f32_at(call.out, span.first + place.row, place.head * size + place.column);
+    cells out = cells_at(call.out, span.first + place.row, place.head * size + place.column);
     for (int g = 0; g < GROUPS; g++)
         if (g * WARP_LANES + lane_here() < columns)
-            out[g * WARP_LANES + lane_here()] = acc[g] * (1.0f / total);
+            out.put(g * WARP_LANES + lane_here(), acc[g] * (1.0f / total));
     if (call.log_sum.data != nullptr && place.column == 0 && lane_here() == 0)
         *f32_at(call.log_sum, span.first + place.row, place.head) = most + logf(total);
 }
@@ -124,8 +125,8 @@ __global__ void backward_deltas(struct gradient_call g, int64_t runs) {
     if (place.row >= span.rows)
         return;
     int64_t row = span.first + place.row, size = g.call.shape.head_size;
-    const float *a = f32_at(g.dout, row, place.head * size);
-    const float *b = f32_at(g.call.out, row, place.head * size);
+    cells a = cells_at(g.dout, row, place.head * size);
+    cells b = cells_at(g.call.out, row, place.head * size);
     float sum = 0;
     for (int64_t c = lane_here(); c < size; c += WARP_LANES)
         sum += a[c] * b[c];
@@ -143,9 +144,9 @@ static __device__ __forceinline__ struct pair_gradient
 pair_at(const struct gradient_call &g, int64_t q_row, int64_t k_row, int64_t head, int64_t kv) {
     int64_t size = g.call.shape.head_size, column = head * size;
     float score = g.call.shape.scale *
-                  dot(f32_at(g.call.q, q_row, column), f32_at(g.call.k, k_row, kv), size);
+                  dot(cells_at(g.call.q, q_row, column), cells_at(g.call.k, k_row, kv), size);
     float p = expf(score - *f32_at(g.call.log_sum, q_row, head));
-    float dp = dot(f32_at(g.dout, q_row, column), f32_at(g.call.v, k_row, kv), size);
+    float dp = dot(cells_at(g.dout, q_row, column), cells_at(g.call.v, k_row, kv), size);
     return {p, p * (dp - *f32_at(g.delta, q_row, head)) * g.call.shape.scale};
 }
 
@@ -167,14 +168,14 @@ __global__ void backward_queries(struct gradient_call g, int64_t runs) {
             at < seen.end ? pair_at(g, row, span.first + at, place.head, kv).ds : 0;
         __syncwarp();
         for (int i = 0; i < count; i++)
-            add_weighted(acc, weight, f32_at(g.call.k, span.first + tile + i, kv + place.column),
+            add_weighted(acc, weight, cells_at(g.call.k, span.first + tile + i, kv + place.column),
                          count, i, columns);
         __syncwarp();
     }
-    float *dq = f32_at(g.dq, row, place.head * size + place.column);
+    cells dq = cells_at(g.dq, row, place.head * size + place.column);
     for (int i = 0; i < GROUPS; i++)
         if (i * WARP_LANES + lane_here() < columns)
-            dq[i * WARP_LANES + lane_here()] = acc[i];
+            dq.put(i * WARP_LANES + lane_here(), acc[i]);
 }
 
 /* The queries that see key row `row` of a sequence: first … end − 1. */
@@ -209,16 +210,16 @@ __global__ void backward_keys(struct gradient_call g, int64_t runs) {
             __syncwarp();
             for (int i = 0; i < count; i++) {
                 int64_t query = span.first + tile + i, column = head * size + place.column;
-                add_weighted(dk, ds, f32_at(g.call.q, query, column), count, i, columns);
-                add_weighted(dv, p, f32_at(g.dout, query, column), count, i, columns);
+                add_weighted(dk, ds, cells_at(g.call.q, query, column), count, i, columns);
+                add_weighted(dv, p, cells_at(g.dout, query, column), count, i, columns);
             }
             __syncwarp();
         }
     for (int i = 0; i < GROUPS; i++)
         if (i * WARP_LANES + lane_here() < columns) {
             int64_t column = kv + place.column + i * WARP_LANES + lane_here();
-            *f32_at(g.dk, row, column) = dk[i];
-            *f32_at(g.dv, row, column) = dv[i];
+            cells_at(g.dk, row, column).put(0, dk[i]);
+            cells_at(g.dv, row, column).put(0, dv[i]);
         }
 }
 

@@ -68,7 +68,7 @@ seen_by(const struct attention_shape &shape, const struct attention_span &span, 
 }
 
 /* Σ_c a[c]·b[c] */
-static __device__ __forceinline__ float dot(const float *a, const float *b, int64_t count) {
+static __device__ __forceinline__ float dot(const cells &a, const cells &b, int64_t count) {
     float sums[4] = {};
     int64_t c = 0;
     for (; c + 4 <= count; c += 4)

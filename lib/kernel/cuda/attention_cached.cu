@@ -31,8 +31,8 @@ static __device__ __forceinline__ float *partial_at(const struct decode_call &d,
 
 /* Σ_c q·k over this lane's columns of one place, for HEADS query heads at a time. */
 template <int HEADS, int VEC>
-static __device__ __forceinline__ void partial_scores(float (&acc)[HEADS], const float *q,
-                                                      const float *k, int64_t size, int64_t heads) {
+static __device__ __forceinline__ void partial_scores(float (&acc)[HEADS], const cells &q,
+                                                      const cells &k, int64_t size, int64_t heads) {
     for (int64_t c = threadIdx.x % PLACE_LANES * VEC; c < size; c += PLACE_LANES * VEC) {
         pack<VEC> key = load<VEC>(k + c);
         UNROLL for (int h = 0; h < HEADS; h++) {
@@ -46,7 +46,7 @@ static __device__ __forceinline__ void partial_scores(float (&acc)[HEADS], const
 
 /* scores[h][i] of the heads against the part's places. */
 template <int HEADS>
-static __device__ void score_places(const struct decode_call &d, const float *q, int64_t kv,
+static __device__ void score_places(const struct decode_call &d, const cells &q, int64_t kv,
                                     const int64_t *rows, int64_t count, int64_t heads,
                                     float (*scores)[PART]) {
     int64_t size = d.call.shape.head_size;
@@ -54,9 +54,9 @@ static __device__ void score_places(const struct decode_call &d, const float *q,
         int64_t i = base + threadIdx.x / PLACE_LANES;
         float acc[HEADS] = {};
         if (i < count && d.aligned)
-            partial_scores<HEADS, 4>(acc, q, f32_at(d.call.k, rows[i], kv), size, heads);
+            partial_scores<HEADS, 4>(acc, q, cells_at(d.call.k, rows[i], kv), size, heads);
         else if (i < count)
-            partial_scores<HEADS, 1>(acc, q, f32_at(d.call.k, rows[i], kv), size, heads);
+            partial_scores<HEADS, 1>(acc, q, cells_at(d.call.k, rows[i], kv), size, heads);
         UNROLL for (int h = 0; h < HEADS; h++) {
             for (int lanes = PLACE_LANES / 2; lanes > 0; lanes /= 2)
                 acc[h] += __shfl_xor_sync(WHOLE_WARP, acc[h], lanes);
@@ -98,7 +98,7 @@ static __device__ void weigh_values(const struct decode_call &d, int64_t sequenc
     for (int64_t c = threadIdx.x; c < d.call.shape.head_size; c += DECODE_THREADS) {
         float acc[HEADS] = {};
         for (int64_t i = 0; i < count; i++) {
-            float value = *f32_at(d.call.v, rows[i], kv + c);
+            float value = value_at(d.call.v, rows[i], kv + c);
             UNROLL for (int h = 0; h < HEADS; h++) acc[h] += h < heads ? scores[h][i] * value : 0;
         }
         for (int h = 0; h < HEADS; h++)
@@ -126,7 +126,7 @@ template <int HEADS> __global__ void decode_part(struct decode_call d) {
     int64_t group = d.call.shape.heads / d.call.shape.kv_heads;
     for (int64_t done = 0; done < group; done += HEADS) {
         int64_t head = kv_head * group + done, heads = smaller(group - done, HEADS);
-        const float *q = f32_at(d.call.q, span.first, head * size);
+        cells q = cells_at(d.call.q, span.first, head * size);
         score_places<HEADS>(d, q, kv_head * size, rows, count, heads, scores);
         softmax_part(d, sequence, head, heads, count, scores);
         weigh_values<HEADS>(d, sequence, head, heads, kv_head * size, rows, count, scores);
@@ -153,7 +153,7 @@ __global__ void merge_parts(struct decode_call d) {
             const float *partial = partial_at(d, sequence, head, part);
             sum += expf(partial[size] - most) * partial[c];
         }
-        *f32_at(d.call.out, span.first, head * size + c) = sum * (1.0f / total);
+        cells_at(d.call.out, span.first, head * size + c).put(0, sum * (1.0f / total));
     }
 }
 

@@ -21,10 +21,6 @@ template <int HEAD> static __host__ __device__ constexpr int tile_stride() {
 
 /* ---- tiles ---- */
 
-static __device__ __forceinline__ unsigned two_bf16(float low, float high) {
-    return narrow_bf16(low) | static_cast<unsigned>(narrow_bf16(high)) << 16;
-}
-
 /* ROWS rows of `columns` numbers, row_of(i) for i < count; zeros elsewhere. */
 template <int ROWS, int HEAD, class ROW>
 static __device__ __forceinline__ void load_tile(uint16_t *tile, int64_t count, int64_t columns,
@@ -34,7 +30,7 @@ static __device__ __forceinline__ void load_tile(uint16_t *tile, int64_t count, 
         int row = i / PACKS, column = i % PACKS * 4;
         pack<4> x = {};
         if (row < count && aligned && column < columns) {
-            x = load<4>(row_of(row) + column);
+            x = load<4>(row_of(row) + column); /* of bf16: widened and narrowed to itself */
         } else if (row < count) {
             for (int j = 0; j < 4; j++)
                 if (column + j < columns)
@@ -117,7 +113,7 @@ store_rows(const struct tensor &to, int64_t row, int64_t count, int64_t column, 
     UNROLL for (int n = 0; n < HEAD / 8; n++) UNROLL for (int i = 0; i < 4; i++) {
         int r = warp_here() * 16 + piece_row(i), c = n * 8 + piece_column(i);
         if (r < count && c < columns)
-            *f32_at(to, row + r, column + c) = out[n][i] * factor[i / 2];
+            cells_at(to, row + r, column + c).put(0, out[n][i] * factor[i / 2]);
     }
 }
 
@@ -173,7 +169,7 @@ __global__ void __launch_bounds__(TILE_THREADS)
         return;
     int64_t count = smaller(span.rows - first, OWN);
     load_tile<OWN, HEAD>(queries, count, size, aligned, [&](int i) {
-        return f32_at(call.q, span.first + first + i, head * size);
+        return cells_at(call.q, span.first + first + i, head * size);
     });
     struct softmax_rows rows = {};
     for (int half = 0; half < 2; half++) {
@@ -187,9 +183,9 @@ __global__ void __launch_bounds__(TILE_THREADS)
         auto key = [&](int i) { return key_row(call, span, sequence, tile + i); };
         __syncthreads();
         load_tile<KEYS, HEAD>(keys, end - tile, size, aligned,
-                              [&](int i) { return f32_at(call.k, key(i), kv); });
+                              [&](int i) { return cells_at(call.k, key(i), kv); });
         load_tile<KEYS, HEAD>(values, end - tile, size, aligned,
-                              [&](int i) { return f32_at(call.v, key(i), kv); });
+                              [&](int i) { return cells_at(call.v, key(i), kv); });
         __syncthreads();
         float s[KEYS / 8][4] = {};
         multiply_rows<HEAD>(s, queries, warp_here() * 16, keys);
@@ -259,9 +255,9 @@ load_queries(const struct tile_gradient &g, uint16_t *const *tiles, float *log_s
              int64_t row, int64_t count, int64_t head) {
     int64_t size = g.call.shape.head_size;
     load_tile<ROWS, HEAD>(tiles[0], count, size, g.aligned,
-                          [&](int i) { return f32_at(g.call.q, row + i, head * size); });
+                          [&](int i) { return cells_at(g.call.q, row + i, head * size); });
     load_tile<ROWS, HEAD>(tiles[1], count, size, g.aligned,
-                          [&](int i) { return f32_at(g.dout, row + i, head * size); });
+                          [&](int i) { return cells_at(g.dout, row + i, head * size); });
     for (int i = static_cast<int>(threadIdx.x); i < ROWS; i += TILE_THREADS) {
         log_sum[i] = i < count ? *f32_at(g.call.log_sum, row + i, head) : 0;
         delta[i] = i < count ? *f32_at(g.delta, row + i, head) : 0;
@@ -274,9 +270,9 @@ static __device__ __forceinline__ void load_keys(const struct tile_gradient &g,
                                                  int64_t kv_head) {
     int64_t size = g.call.shape.head_size;
     load_tile<ROWS, HEAD>(tiles[0], count, size, g.aligned,
-                          [&](int i) { return f32_at(g.call.k, row + i, kv_head * size); });
+                          [&](int i) { return cells_at(g.call.k, row + i, kv_head * size); });
     load_tile<ROWS, HEAD>(tiles[1], count, size, g.aligned,
-                          [&](int i) { return f32_at(g.call.v, row + i, kv_head * size); });
+                          [&](int i) { return cells_at(g.call.v, row + i, kv_head * size); });
 }
 
 /* Scores to probabilities, and dp to the gradient of the scores. */

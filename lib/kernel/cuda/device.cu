@@ -129,11 +129,23 @@ void *cuda_scratch(struct device *device, enum scratch_use use, size_t size) {
     return nullptr;
 }
 
+/* The larger of what each use is for, and what lies beside it in memory. */
+static size_t cuda_scratch_needed(const struct device *, struct workload workload) {
+    bool narrow = workload.weights == DTYPE_BF16;
+    size_t widest = (size_t)(workload.widest + 7) / 8 * 8, rows = (size_t)workload.rows;
+    size_t operand = narrow ? rows * widest * sizeof(uint16_t) : 0;
+    size_t work = (size_t)2 * MOST_CHUNKS * (widest + 32) * sizeof(float);
+    size_t deltas = rows * (size_t)workload.heads * sizeof(float);
+    work = deltas > work ? deltas : work;
+    return 2 * operand + widest * sizeof(float) + work +
+           cuda_loss_scratch(workload.rows, workload.vocabulary, narrow);
+}
+
 int cuda_width(struct tensor a, struct tensor b, struct tensor c, struct tensor d) {
     const struct tensor *all[] = {&a, &b, &c, &d};
     for (const struct tensor *t : all)
-        if (t->data != nullptr && ((uintptr_t)t->data % 16 != 0 || t->columns % 4 != 0 ||
-                                   (t->rows > 1 && t->stride % 4 != 0)))
+        if (t->data != nullptr && ((uintptr_t)t->data % (4 * dtype_size(t->type)) != 0 ||
+                                   t->columns % 4 != 0 || (t->rows > 1 && t->stride % 4 != 0)))
             return 1;
     return 4;
 }
@@ -283,6 +295,7 @@ static struct device_operations operations_table() {
     t.close = cuda_close;
     t.finish = cuda_finish;
     t.memory = cuda_memory;
+    t.scratch = cuda_scratch_needed;
     t.allocate = cuda_allocate;
     t.release = cuda_release;
     t.fresh = cuda_fresh;
@@ -315,6 +328,7 @@ static struct device_operations operations_table() {
     t.gather_rows = cuda_gather_rows;
     t.scatter_rows = cuda_scatter_rows;
     t.cross_entropy = cuda_cross_entropy;
+    t.kl_divergence = cuda_kl_divergence;
     t.sum_of_squares = cuda_sum_of_squares;
     t.clip_factor = cuda_clip_factor;
     t.adamw_update = cuda_adamw_update;
@@ -399,6 +413,7 @@ lockpick_cuda_open(const char *name, int index, int threads, size_t operations_s
     }
     cuda->device.operations = &cuda_operations;
     cuda->device.threads = threads > 0 ? threads : 1;
+    cuda->device.narrow_activations = true;
     cuda->index = index;
     const char *poison = getenv("LOCKPICK_POISON");
     cuda->poison = poison != nullptr && *poison != 0;

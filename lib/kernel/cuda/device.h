@@ -3,10 +3,10 @@
  * includes CUDA's, or, compiled for the host (LOCKPICK_SHIM), the execution shim's; kernels are
  * launched and declare shared memory through its macros.
  *
- * Precision: activations are f32. A product with a bf16 weight rounds the activations to bf16 and
- * runs on tensor cores with f32 accumulation; with an f32 weight it is f32 throughout. Operations
- * that see no weight (the gradient of a weight, attention) take the precision of the last weight
- * that was multiplied with: `narrow`.
+ * Precision: arithmetic is f32; activations are f32 or, with bf16 weights, bf16. A product with a
+ * bf16 weight rounds f32 activations to bf16 and runs on tensor cores with f32 accumulation; with
+ * an f32 weight it is f32 throughout. Operations that see no weight (the gradient of a weight,
+ * attention) take the precision of the last weight that was multiplied with: `narrow`.
  *
  * Repeatability: how work is cut depends on shapes alone, sums are merged in order, nothing is
  * added atomically, and cuBLASLt is asked once for each shape which algorithm it would take.
@@ -84,13 +84,13 @@ enum scratch_use {
     SCRATCH_WORK,   /* partial sums */
     SCRATCH_LOGITS, /* of a chunk of rows */
     SCRATCH_NARROW, /* their gradient, rounded */
-    SCRATCH_HEADS,  /* queries, keys, values rounded */
     SCRATCH_USES,
 };
 
 constexpr int STAGING = 16 << 20;   /* bytes of each pinned buffer */
 constexpr int WORKSPACE = 64 << 20; /* bytes for cuBLASLt */
 constexpr int PLANS = 1024;         /* shapes of products remembered */
+constexpr int MOST_CHUNKS = 288;    /* of rows, each with sums of its own: sums.h */
 
 struct product_plan; /* product.cu */
 
@@ -206,9 +206,14 @@ void cuda_attention_cached(struct device *, struct tensor out, struct tensor q, 
                            struct sequences sequences, int64_t page_size,
                            struct attention_shape shape);
 
+/* Bytes for the logits of so many rows and their gradient. */
+size_t cuda_loss_scratch(int64_t rows, int64_t vocabulary, bool narrow);
 void cuda_cross_entropy(struct device *, struct tensor log_probability, struct tensor dx,
                         struct tensor dw, struct tensor x, struct tensor w, struct tensor targets,
                         struct tensor weights);
+void cuda_kl_divergence(struct device *, struct tensor divergence, struct tensor dx,
+                        struct tensor dw, struct tensor x, struct tensor w,
+                        struct tensor distributions, struct tensor which, struct tensor weights);
 void cuda_sum_of_squares(struct device *, struct tensor sum, struct tensor x, bool accumulate);
 void cuda_clip_factor(struct device *, struct tensor factor, struct tensor sum, float limit);
 void cuda_adamw_update(struct device *, struct learning_weight weight, struct tensor gradient,

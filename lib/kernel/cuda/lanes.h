@@ -22,6 +22,47 @@ static __host__ __device__ __forceinline__ int32_t i32_at(const struct tensor &t
     return static_cast<const int32_t *>(tensor.data)[row * tensor.stride + column];
 }
 
+static __device__ __forceinline__ float widen_bf16(uint16_t half) {
+    return __uint_as_float(static_cast<unsigned>(half) << 16);
+}
+
+static __device__ __forceinline__ unsigned two_bf16(float low, float high) {
+    return narrow_bf16(low) | static_cast<unsigned>(narrow_bf16(high)) << 16;
+}
+
+/* Element of a weight or of activations: f32 or bf16. */
+static __device__ __forceinline__ float value_at(const struct tensor &x, int64_t row,
+                                                 int64_t column) {
+    int64_t at = row * x.stride + column;
+    return x.type == DTYPE_F32 ? static_cast<const float *>(x.data)[at]
+                               : widen_bf16(static_cast<const uint16_t *>(x.data)[at]);
+}
+
+/* Activations from some element of a row on. All threads of a launch take the same branch. */
+struct cells {
+    void *data;
+    bool narrow; /* bf16 */
+
+    __device__ __forceinline__ cells operator+(int64_t count) const {
+        return {static_cast<uint8_t *>(data) + count * (narrow ? 2 : 4), narrow};
+    }
+    __device__ __forceinline__ float operator[](int64_t i) const {
+        return narrow ? widen_bf16(static_cast<const uint16_t *>(data)[i])
+                      : static_cast<const float *>(data)[i];
+    }
+    __device__ __forceinline__ void put(int64_t i, float x) const {
+        if (narrow)
+            static_cast<uint16_t *>(data)[i] = narrow_bf16(x);
+        else
+            static_cast<float *>(data)[i] = x;
+    }
+};
+
+static __device__ __forceinline__ cells cells_at(const struct tensor &x, int64_t row,
+                                                 int64_t column) {
+    return cells{x.data, x.type == DTYPE_BF16} + (row * x.stride + column);
+}
+
 /* VEC numbers that lie together, moved at once. */
 template <int VEC> struct __align__(VEC * 4) pack {
     float at[VEC];
@@ -35,16 +76,36 @@ template <int VEC> static __device__ __forceinline__ void store(float *to, const
     *reinterpret_cast<pack<VEC> *>(to) = x;
 }
 
-static __device__ __forceinline__ float widen_bf16(uint16_t half) {
-    return __uint_as_float(static_cast<unsigned>(half) << 16);
+template <int VEC> static __device__ __forceinline__ pack<VEC> load(const cells &from) {
+    if (!from.narrow)
+        return load<VEC>(static_cast<const float *>(from.data));
+    pack<VEC> x;
+    if constexpr (VEC == 4) {
+        uint2 halves = *static_cast<const uint2 *>(from.data);
+        x.at[0] = __uint_as_float(halves.x << 16);
+        x.at[1] = __uint_as_float(halves.x & 0xffff0000u);
+        x.at[2] = __uint_as_float(halves.y << 16);
+        x.at[3] = __uint_as_float(halves.y & 0xffff0000u);
+    } else {
+        for (int i = 0; i < VEC; i++)
+            x.at[i] = from[i];
+    }
+    return x;
 }
 
-/* Element of a weight: f32 or bf16. */
-static __device__ __forceinline__ float weight_at(const struct tensor &w, int64_t row,
-                                                  int64_t column) {
-    int64_t at = row * w.stride + column;
-    return w.type == DTYPE_F32 ? static_cast<const float *>(w.data)[at]
-                               : widen_bf16(static_cast<const uint16_t *>(w.data)[at]);
+template <int VEC>
+static __device__ __forceinline__ void store(const cells &to, const pack<VEC> &x) {
+    if (!to.narrow) {
+        store<VEC>(static_cast<float *>(to.data), x);
+    } else if constexpr (VEC == 4) {
+        uint2 halves;
+        halves.x = two_bf16(x.at[0], x.at[1]);
+        halves.y = two_bf16(x.at[2], x.at[3]);
+        *static_cast<uint2 *>(to.data) = halves;
+    } else {
+        for (int i = 0; i < VEC; i++)
+            to.put(i, x.at[i]);
+    }
 }
 
 static __device__ __forceinline__ int64_t smaller(int64_t a, int64_t b) {

@@ -16,10 +16,10 @@ struct rotate {
             return;
         float c = *f32_at(cosine, position, i), s = *f32_at(sine, position, i);
         s = inverse ? -s : s;
-        float *a = f32_at(x, row, head * head_size + i), *b = a + pairs;
-        float u = *a, v = *b;
-        *a = u * c - v * s;
-        *b = v * c + u * s;
+        cells a = cells_at(x, row, head * head_size + i), b = a + pairs;
+        float u = a[0], v = b[0];
+        a.put(0, u * c - v * s);
+        b.put(0, v * c + u * s);
     }
 };
 
@@ -36,11 +36,11 @@ void cuda_rotary(struct device *device, struct tensor x, struct tensor positions
 template <int VEC> struct swiglu {
     struct tensor y, gate_up;
     __device__ void operator()(int64_t row, int64_t column) const {
-        pack<VEC> gate = load<VEC>(f32_at(gate_up, row, column));
-        pack<VEC> up = load<VEC>(f32_at(gate_up, row, column + y.columns)), result;
+        pack<VEC> gate = load<VEC>(cells_at(gate_up, row, column));
+        pack<VEC> up = load<VEC>(cells_at(gate_up, row, column + y.columns)), result;
         for (int i = 0; i < VEC; i++)
             result.at[i] = gate.at[i] * up.at[i] / (1.0f + expf(-gate.at[i]));
-        store<VEC>(f32_at(y, row, column), result);
+        store<VEC>(cells_at(y, row, column), result);
     }
 };
 
@@ -48,16 +48,16 @@ template <int VEC> struct swiglu {
 template <int VEC> struct swiglu_gradient {
     struct tensor dgate_up, dy, gate_up;
     __device__ void operator()(int64_t row, int64_t column) const {
-        pack<VEC> gate = load<VEC>(f32_at(gate_up, row, column));
-        pack<VEC> up = load<VEC>(f32_at(gate_up, row, column + dy.columns));
-        pack<VEC> d = load<VEC>(f32_at(dy, row, column)), dgate, dup;
+        pack<VEC> gate = load<VEC>(cells_at(gate_up, row, column));
+        pack<VEC> up = load<VEC>(cells_at(gate_up, row, column + dy.columns));
+        pack<VEC> d = load<VEC>(cells_at(dy, row, column)), dgate, dup;
         for (int i = 0; i < VEC; i++) {
             float s = 1.0f / (1.0f + expf(-gate.at[i])), silu = gate.at[i] * s;
             dup.at[i] = d.at[i] * silu;
             dgate.at[i] = d.at[i] * up.at[i] * (s + silu * (1.0f - s));
         }
-        store<VEC>(f32_at(dgate_up, row, column), dgate);
-        store<VEC>(f32_at(dgate_up, row, column + dy.columns), dup);
+        store<VEC>(cells_at(dgate_up, row, column), dgate);
+        store<VEC>(cells_at(dgate_up, row, column + dy.columns), dup);
     }
 };
 
@@ -108,10 +108,10 @@ template <int VEC> struct gelu {
     struct tensor y, x;
     bool exact;
     __device__ void operator()(int64_t row, int64_t column) const {
-        pack<VEC> value = load<VEC>(f32_at(x, row, column));
+        pack<VEC> value = load<VEC>(cells_at(x, row, column));
         for (int i = 0; i < VEC; i++)
             value.at[i] = gelu_of(value.at[i], exact);
-        store<VEC>(f32_at(y, row, column), value);
+        store<VEC>(cells_at(y, row, column), value);
     }
 };
 
@@ -119,11 +119,11 @@ template <int VEC> struct gelu_gradient {
     struct tensor dx, dy, x;
     bool exact;
     __device__ void operator()(int64_t row, int64_t column) const {
-        pack<VEC> value = load<VEC>(f32_at(x, row, column));
-        pack<VEC> d = load<VEC>(f32_at(dy, row, column));
+        pack<VEC> value = load<VEC>(cells_at(x, row, column));
+        pack<VEC> d = load<VEC>(cells_at(dy, row, column));
         for (int i = 0; i < VEC; i++)
             d.at[i] *= gelu_slope(value.at[i], exact);
-        store<VEC>(f32_at(dx, row, column), d);
+        store<VEC>(cells_at(dx, row, column), d);
     }
 };
 

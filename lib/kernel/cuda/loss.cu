@@ -1,7 +1,7 @@
 /*
- * Cross-entropy fused with the output projection: rows go through in chunks whose logits fit a
- * fixed amount of memory. With a bf16 weight the gradient of the logits is written as bf16 at once,
- * as both products that follow want it.
+ * Cross-entropy and divergence fused with the output projection: rows go through in chunks whose
+ * logits fit a fixed amount of memory. With a bf16 weight the gradient of the logits is written as
+ * bf16 at once, as both products that follow want it.
  */
 #include "kernel/cuda/lanes.h"
 
@@ -13,6 +13,11 @@ static int64_t chunk_rows(int64_t rows, int64_t vocabulary) {
     int64_t count = CHUNK_LOGITS / vocabulary;
     count = count < 128 ? 128 : count > CHUNK_ROWS ? CHUNK_ROWS : count;
     return count < rows ? count : rows;
+}
+
+size_t cuda_loss_scratch(int64_t rows, int64_t vocabulary, bool narrow) {
+    size_t logits = (size_t)(chunk_rows(rows, vocabulary) * ((vocabulary + 7) / 8 * 8));
+    return logits * (narrow ? sizeof(float) + sizeof(uint16_t) : sizeof(float));
 }
 
 struct loss_chunk {
@@ -99,4 +104,78 @@ void cuda_cross_entropy(struct device *device, struct tensor log_probability, st
             cuda_product_weight(device, "cross_entropy", dw, chunk.dz, part, narrow);
     }
     cuda_launched(device, "cross_entropy", x);
+}
+
+/* ---- divergence from wanted distributions ---- */
+
+struct divergence_chunk {
+    struct loss_chunk loss; /* its check is of `which`; log_probability and targets are not used */
+    struct tensor divergence, distributions, which;
+};
+
+/* One row: KL(q ‖ softmax), and ∂loss/∂logits = weight·(Σq·softmax − q). */
+__global__ void divergence_row(struct divergence_chunk chunk) {
+    int64_t i = blockIdx.x, row = chunk.loss.first + i, vocabulary = chunk.loss.z.columns;
+    int32_t which = i32_at(chunk.which, 0, row);
+    if (faulty(chunk.loss.check.fault) || !id_holds(chunk.loss.check, which, row))
+        return;
+    float *z = f32_at(chunk.loss.z, i, 0), most = z[0], total = 0;
+    const float *q = f32_at(chunk.distributions, which, 0);
+    double mass = 0, apart = 0;
+    for (int64_t v = threadIdx.x; v < vocabulary; v += blockDim.x)
+        most = larger_or_nan(most, z[v]);
+    most = block_most(most);
+    for (int64_t v = threadIdx.x; v < vocabulary; v += blockDim.x) {
+        total += expf(z[v] - most);
+        mass += static_cast<double>(q[v]);
+        if (q[v] != 0)
+            apart += static_cast<double>(q[v] * (logf(q[v]) - (z[v] - most)));
+    }
+    total = block_sum(total);
+    mass = block_sum(mass);
+    apart = block_sum(apart);
+    if (threadIdx.x == 0)
+        *f32_at(chunk.divergence, 0, row) =
+            static_cast<float>(apart + mass * static_cast<double>(logf(total)));
+    const struct tensor &dz = chunk.loss.dz;
+    if (dz.data == nullptr)
+        return;
+    float weight = *f32_at(chunk.loss.weights, 0, row);
+    float factor = weight * static_cast<float>(mass) / total;
+    for (int64_t v = threadIdx.x; v < vocabulary; v += blockDim.x) {
+        float d = expf(z[v] - most) * factor - weight * q[v];
+        if (dz.type == DTYPE_F32)
+            z[v] = d;
+        else
+            static_cast<uint16_t *>(dz.data)[i * dz.stride + v] = narrow_bf16(d);
+    }
+}
+
+void cuda_kl_divergence(struct device *device, struct tensor divergence, struct tensor dx,
+                        struct tensor dw, struct tensor x, struct tensor w,
+                        struct tensor distributions, struct tensor which, struct tensor weights) {
+    bool gradient = dx.data != nullptr || dw.data != nullptr, narrow = w.type == DTYPE_BF16;
+    int64_t step = chunk_rows(x.rows, w.rows);
+    struct divergence_chunk chunk = {{}, divergence, distributions, which};
+    chunk.loss.weights = weights;
+    chunk.loss.check = ids_below(device, "kl_divergence", "which", distributions.rows);
+    cuda_of(device)->narrow = narrow;
+    unsigned threads =
+        blocks_of(w.rows < LOSS_THREADS ? w.rows : LOSS_THREADS, WARP_LANES) * WARP_LANES;
+    if (!reserve_chunk(device, &chunk.loss, step, w.rows, gradient, narrow))
+        return;
+    for (int64_t first = 0; first < x.rows && !device->failed; first += step) {
+        int64_t count = x.rows - first < step ? x.rows - first : step;
+        struct tensor part = tensor_rows(x, first, count);
+        chunk.loss.first = first;
+        chunk.loss.z.rows = chunk.loss.dz.rows = count;
+        cuda_product_forward(device, "kl_divergence", chunk.loss.z, part, w, {}, {}, narrow);
+        LAUNCH(divergence_row, (unsigned)count, threads, 0, cuda_of(device)->stream, chunk);
+        if (dx.data != nullptr)
+            cuda_product_input(device, "kl_divergence", tensor_rows(dx, first, count),
+                               chunk.loss.dz, w, false, narrow);
+        if (dw.data != nullptr)
+            cuda_product_weight(device, "kl_divergence", dw, chunk.loss.dz, part, narrow);
+    }
+    cuda_launched(device, "kl_divergence", x);
 }

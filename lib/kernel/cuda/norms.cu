@@ -10,9 +10,9 @@ constexpr int NORM_THREADS = 256;
 constexpr int SHARED_FLOATS = 8192;
 
 /* Row `unit` of [T·heads, width]: where head unit % heads of row unit / heads begins. */
-static __device__ __forceinline__ float *unit_at(const struct tensor &x, int64_t unit,
-                                                 int64_t heads, int64_t width) {
-    return f32_at(x, unit / heads, unit % heads * width);
+static __device__ __forceinline__ cells unit_at(const struct tensor &x, int64_t unit, int64_t heads,
+                                                int64_t width) {
+    return cells_at(x, unit / heads, unit % heads * width);
 }
 
 static __device__ __forceinline__ float *scale_at(const struct tensor &scale, int64_t unit,
@@ -34,8 +34,8 @@ template <int VEC>
 __global__ void rms_forward(struct tensor y, struct tensor scale, struct tensor x,
                             struct tensor gain, int64_t heads, float epsilon) {
     int64_t unit = blockIdx.x, width = gain.columns;
-    const float *from = unit_at(x, unit, heads, width);
-    float *to = unit_at(y, unit, heads, width), sum = 0;
+    cells from = unit_at(x, unit, heads, width), to = unit_at(y, unit, heads, width);
+    float sum = 0;
     for (int64_t c = threadIdx.x * VEC; c < width; c += blockDim.x * VEC) {
         pack<VEC> value = load<VEC>(from + c);
         for (int i = 0; i < VEC; i++)
@@ -47,7 +47,7 @@ __global__ void rms_forward(struct tensor y, struct tensor scale, struct tensor 
     for (int64_t c = threadIdx.x * VEC; c < width; c += blockDim.x * VEC) {
         pack<VEC> value = load<VEC>(from + c);
         for (int i = 0; i < VEC; i++)
-            value.at[i] = value.at[i] * r * weight_at(gain, 0, c + i);
+            value.at[i] = value.at[i] * r * value_at(gain, 0, c + i);
         store<VEC>(to + c, value);
     }
 }
@@ -100,15 +100,14 @@ template <int VEC> __global__ void rms_backward(struct norm_gradient g) {
     int64_t width = g.gain.columns, first = blockIdx.x * g.each;
     float *sums = sums_here(g, shared, 0);
     for (int64_t unit = first; unit < smaller(first + g.each, g.units); unit++) {
-        const float *dy = unit_at(g.dy, unit, g.heads, width);
-        const float *x = unit_at(g.x, unit, g.heads, width);
-        float *dx = unit_at(g.dx, unit, g.heads, width);
+        cells dy = unit_at(g.dy, unit, g.heads, width), x = unit_at(g.x, unit, g.heads, width);
+        cells dx = unit_at(g.dx, unit, g.heads, width);
         float r = *scale_at(g.scale, unit, g.heads), total = 0;
         for (int64_t c = threadIdx.x * VEC; c < width; c += blockDim.x * VEC) {
             pack<VEC> d = load<VEC>(dy + c), value = load<VEC>(x + c);
             for (int i = 0; i < VEC; i++) {
                 float product = d.at[i] * value.at[i];
-                total += product * weight_at(g.gain, 0, c + i);
+                total += product * value_at(g.gain, 0, c + i);
                 sums[c + i] += product * r;
             }
         }
@@ -118,7 +117,7 @@ template <int VEC> __global__ void rms_backward(struct norm_gradient g) {
             if (g.accumulate)
                 old = load<VEC>(dx + c);
             for (int i = 0; i < VEC; i++)
-                old.at[i] += r * weight_at(g.gain, 0, c + i) * d.at[i] - value.at[i] * back;
+                old.at[i] += r * value_at(g.gain, 0, c + i) * d.at[i] - value.at[i] * back;
             store<VEC>(dx + c, old);
         }
     }
@@ -202,8 +201,8 @@ __global__ void layer_forward(struct tensor y, struct tensor mean, struct tensor
                               struct tensor x, struct tensor gain, struct tensor bias,
                               float epsilon) {
     int64_t t = blockIdx.x, width = x.columns;
-    const float *from = f32_at(x, t, 0);
-    float *to = f32_at(y, t, 0), sum = 0, squares = 0;
+    cells from = cells_at(x, t, 0), to = cells_at(y, t, 0);
+    float sum = 0, squares = 0;
     for (int64_t c = threadIdx.x * VEC; c < width; c += blockDim.x * VEC) {
         pack<VEC> value = load<VEC>(from + c);
         for (int i = 0; i < VEC; i++)
@@ -223,8 +222,8 @@ __global__ void layer_forward(struct tensor y, struct tensor mean, struct tensor
     for (int64_t c = threadIdx.x * VEC; c < width; c += blockDim.x * VEC) {
         pack<VEC> value = load<VEC>(from + c);
         for (int i = 0; i < VEC; i++)
-            value.at[i] = (value.at[i] - m) * r * weight_at(gain, 0, c + i) +
-                          (bias.data != nullptr ? weight_at(bias, 0, c + i) : 0);
+            value.at[i] = (value.at[i] - m) * r * value_at(gain, 0, c + i) +
+                          (bias.data != nullptr ? value_at(bias, 0, c + i) : 0);
         store<VEC>(to + c, value);
     }
 }
@@ -251,13 +250,13 @@ template <int VEC> __global__ void layer_backward(struct norm_gradient g) {
     if (biases != nullptr)
         biases = sums_here(g, shared, 1);
     for (int64_t t = first; t < smaller(first + g.each, g.units); t++) {
-        const float *dy = f32_at(g.dy, t, 0), *x = f32_at(g.x, t, 0);
-        float *dx = f32_at(g.dx, t, 0), total = 0, weighted = 0;
+        cells dy = cells_at(g.dy, t, 0), x = cells_at(g.x, t, 0), dx = cells_at(g.dx, t, 0);
+        float total = 0, weighted = 0;
         float m = *f32_at(g.mean, 0, t), r = *f32_at(g.scale, 0, t);
         for (int64_t c = threadIdx.x * VEC; c < width; c += blockDim.x * VEC) {
             pack<VEC> d = load<VEC>(dy + c), value = load<VEC>(x + c);
             for (int i = 0; i < VEC; i++) {
-                float n = (value.at[i] - m) * r, part = d.at[i] * weight_at(g.gain, 0, c + i);
+                float n = (value.at[i] - m) * r, part = d.at[i] * value_at(g.gain, 0, c + i);
                 total += part;
                 weighted += part * n;
                 sums[c + i] += d.at[i] * n;
@@ -272,7 +271,7 @@ template <int VEC> __global__ void layer_backward(struct norm_gradient g) {
             if (g.accumulate)
                 old = load<VEC>(dx + c);
             for (int i = 0; i < VEC; i++)
-                old.at[i] += r * (weight_at(g.gain, 0, c + i) * d.at[i] - total -
+                old.at[i] += r * (value_at(g.gain, 0, c + i) * d.at[i] - total -
                                   (value.at[i] - m) * r * weighted);
             store<VEC>(dx + c, old);
         }

@@ -14,7 +14,7 @@ struct round_rows {
     struct tensor to, from;
     __device__ void operator()(int64_t row, int64_t column) const {
         uint16_t *at = static_cast<uint16_t *>(to.data) + row * to.stride + column;
-        *at = narrow_bf16(weight_at(from, row, column)); /* of bf16: itself */
+        *at = narrow_bf16(value_at(from, row, column)); /* of bf16: itself */
     }
 };
 
@@ -53,21 +53,21 @@ struct tensor cuda_rounded(struct device *device, enum scratch_use use, struct t
 
 /* ---- biases ---- */
 
-struct widen_bias {
-    float *to;
+struct copy_bias {
+    cells to;
     struct tensor bias;
     __device__ void operator()(int64_t, int64_t column) const {
-        to[column] = weight_at(bias, 0, column);
+        to.put(column, value_at(bias, 0, column));
     }
 };
 
-/* The bias as f32 where a product can read it. */
-static const void *aligned_bias(struct device *device, struct tensor bias) {
-    if (bias.type == DTYPE_F32 && (uintptr_t)bias.data % 16 == 0)
+/* The bias as cuBLASLt wants it beside a result of that dtype: of the same, and aligned. */
+static const void *aligned_bias(struct device *device, struct tensor bias, enum dtype type) {
+    if (bias.type == type && (uintptr_t)bias.data % 16 == 0)
         return bias.data;
-    void *room = cuda_scratch(device, SCRATCH_BIAS, (size_t)bias.columns * sizeof(float));
+    void *room = cuda_scratch(device, SCRATCH_BIAS, (size_t)bias.columns * dtype_size(type));
     if (room != nullptr)
-        launch_elements<1>(device, 1, bias.columns, widen_bias{static_cast<float *>(room), bias});
+        launch_elements<1>(device, 1, bias.columns, copy_bias{{room, type == DTYPE_BF16}, bias});
     return room;
 }
 
@@ -75,8 +75,9 @@ static const void *aligned_bias(struct device *device, struct tensor bias) {
 struct empty_product {
     struct tensor y, bias, addend;
     __device__ void operator()(int64_t row, int64_t column) const {
-        float sum = bias.data != nullptr ? weight_at(bias, 0, column) : 0;
-        *f32_at(y, row, column) = sum + (addend.data != nullptr ? *f32_at(addend, row, column) : 0);
+        float sum = bias.data != nullptr ? value_at(bias, 0, column) : 0;
+        sum += addend.data != nullptr ? value_at(addend, row, column) : 0;
+        cells_at(y, row, column).put(0, sum);
     }
 };
 
@@ -87,6 +88,7 @@ struct product_key {
     int64_t m, n, k;
     int64_t a_leading, b_leading, c_leading, d_leading;
     int32_t a_transposed, b_transposed, narrow, biased;
+    int32_t narrow_result, unused;
     uint32_t alignment[4]; /* of a, b, c, d */
 };
 
@@ -146,7 +148,7 @@ static cublasStatus_t describe_matmul(struct product_plan *plan) {
     cublasOperation_t a = key->a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t b = key->b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasLtEpilogue_t epilogue = key->biased ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
-    cudaDataType_t bias = CUDA_R_32F;
+    cudaDataType_t bias = key->narrow_result ? CUDA_R_16BF : CUDA_R_32F;
     struct {
         cublasLtMatmulDescAttributes_t name;
         const void *value;
@@ -167,6 +169,7 @@ static cublasStatus_t describe_matmul(struct product_plan *plan) {
 static cublasStatus_t describe_layouts(struct product_plan *plan) {
     const struct product_key *key = &plan->key;
     cudaDataType_t type = key->narrow ? CUDA_R_16BF : CUDA_R_32F;
+    cudaDataType_t result = key->narrow_result ? CUDA_R_16BF : CUDA_R_32F;
     int64_t m = key->m, n = key->n, k = key->k;
     struct {
         cublasLtMatrixLayout_t *layout;
@@ -175,8 +178,8 @@ static cublasStatus_t describe_layouts(struct product_plan *plan) {
     } all[] = {
         {&plan->a, type, key->a_transposed ? k : m, key->a_transposed ? m : k, key->a_leading},
         {&plan->b, type, key->b_transposed ? n : k, key->b_transposed ? k : n, key->b_leading},
-        {&plan->c, CUDA_R_32F, m, n, key->c_leading},
-        {&plan->d, CUDA_R_32F, m, n, key->d_leading},
+        {&plan->c, result, m, n, key->c_leading},
+        {&plan->d, result, m, n, key->d_leading},
     };
     cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
     for (size_t i = 0; i < 4 && status == CUBLAS_STATUS_SUCCESS; i++)
@@ -298,7 +301,7 @@ void cuda_product_forward(struct device *device, const char *operation, struct t
     if (!operand(device, SCRATCH_LEFT, &x, narrow) || !operand(device, SCRATCH_RIGHT, &w, narrow))
         return;
     struct product_call call = {};
-    if (bias.data != nullptr && (call.bias = aligned_bias(device, bias)) == nullptr)
+    if (bias.data != nullptr && (call.bias = aligned_bias(device, bias, y.type)) == nullptr)
         return;
     bool adds = addend.data != nullptr;
     call.operation = operation;
@@ -311,6 +314,7 @@ void cuda_product_forward(struct device *device, const char *operation, struct t
     call.key.d_leading = leading(y);
     call.key.a_transposed = true;
     call.key.narrow = narrow;
+    call.key.narrow_result = y.type == DTYPE_BF16;
     call.key.biased = bias.data != nullptr;
     call.a = w.data;
     call.b = x.data;
@@ -338,6 +342,7 @@ void cuda_product_input(struct device *device, const char *operation, struct ten
     call.key.b_leading = leading(dy);
     call.key.c_leading = call.key.d_leading = leading(dx);
     call.key.narrow = narrow;
+    call.key.narrow_result = dx.type == DTYPE_BF16;
     call.a = w.data;
     call.b = dy.data;
     call.c = call.d = dx.data;
@@ -347,6 +352,7 @@ void cuda_product_input(struct device *device, const char *operation, struct ten
 
 void cuda_product_weight(struct device *device, const char *operation, struct tensor dw,
                          struct tensor dy, struct tensor x, bool narrow) {
+    narrow = narrow || dy.type == DTYPE_BF16 || x.type == DTYPE_BF16;
     if (dy.rows == 0)
         return;
     if (!operand(device, SCRATCH_LEFT, &dy, narrow) || !operand(device, SCRATCH_RIGHT, &x, narrow))

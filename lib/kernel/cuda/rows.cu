@@ -17,7 +17,7 @@ __global__ void embed(struct tensor y, struct tensor tokens, struct tensor w,
     if (faulty(check.fault) || !id_holds(check, id, t))
         return;
     for (int64_t c = threadIdx.x; c < y.columns; c += blockDim.x)
-        *f32_at(y, t, c) = weight_at(w, id, c);
+        cells_at(y, t, c).put(0, value_at(w, id, c));
 }
 
 void cuda_embedding_forward(struct device *device, struct tensor y, struct tensor tokens,
@@ -52,7 +52,7 @@ __global__ void embed_backward(struct tensor dw, struct tensor dy, struct tensor
         for (int64_t i = 0; i < ROW_THREADS && first + i < count; i++)
             if (alike[i / WARP_LANES] >> (i % WARP_LANES) & 1)
                 for (int64_t c = threadIdx.x; c < dw.columns; c += ROW_THREADS)
-                    *f32_at(dw, id, c) += *f32_at(dy, first + i, c);
+                    *f32_at(dw, id, c) += value_at(dy, first + i, c);
         __syncthreads();
     }
 }
@@ -71,7 +71,7 @@ static __device__ void move_row(const struct tensor &to, int64_t to_row, const s
                                 int64_t from_row) {
     for (int64_t c = static_cast<int64_t>(threadIdx.x) * VEC; c < to.columns;
          c += static_cast<int64_t>(blockDim.x) * VEC)
-        store<VEC>(f32_at(to, to_row, c), load<VEC>(f32_at(from, from_row, c)));
+        store<VEC>(cells_at(to, to_row, c), load<VEC>(cells_at(from, from_row, c)));
 }
 
 template <int VEC>
@@ -146,10 +146,10 @@ void cuda_cache_append(struct device *device, struct tensor keys, struct tensor 
 template <int VEC> struct add_to {
     struct tensor y, x;
     __device__ void operator()(int64_t row, int64_t column) const {
-        pack<VEC> a = load<VEC>(f32_at(y, row, column)), b = load<VEC>(f32_at(x, row, column));
+        pack<VEC> a = load<VEC>(cells_at(y, row, column)), b = load<VEC>(cells_at(x, row, column));
         for (int i = 0; i < VEC; i++)
             a.at[i] += b.at[i];
-        store<VEC>(f32_at(y, row, column), a);
+        store<VEC>(cells_at(y, row, column), a);
     }
 };
 
@@ -169,7 +169,7 @@ __global__ void sum_columns(float *partial, int64_t stride, struct tensor x, int
     float sum = 0;
     for (int64_t row = first + warp_here(); column < x.columns && row < end;
          row += ROW_THREADS / WARP_LANES)
-        sum += *f32_at(x, row, column);
+        sum += value_at(x, row, column);
     sums[warp_here()][lane_here()] = sum;
     __syncthreads();
     if (warp_here() != 0 || column >= x.columns)
@@ -201,8 +201,9 @@ __global__ void mean_of_sequence(struct tensor y, struct tensor x, struct offset
         return;
     float sum = 0;
     for (int64_t t = rows.first; t < rows.first + rows.count; t++)
-        sum += *f32_at(x, t, column);
-    *f32_at(y, s, column) = rows.count > 0 ? sum * (1.0f / static_cast<float>(rows.count)) : 0;
+        sum += value_at(x, t, column);
+    float share = rows.count > 0 ? 1.0f / static_cast<float>(rows.count) : 0;
+    cells_at(y, s, column).put(0, sum * share);
 }
 
 void cuda_mean_rows(struct device *device, struct tensor y, struct tensor x,
@@ -217,13 +218,13 @@ __global__ void normalize(struct tensor x) {
     int64_t t = blockIdx.x;
     double sum = 0;
     for (int64_t c = threadIdx.x; c < x.columns; c += blockDim.x) {
-        double value = static_cast<double>(*f32_at(x, t, c));
+        double value = static_cast<double>(value_at(x, t, c));
         sum += value * value;
     }
     double length = sqrt(block_sum(sum));
     float factor = static_cast<float>(1 / (length > 1e-12 ? length : 1e-12));
     for (int64_t c = threadIdx.x; c < x.columns; c += blockDim.x)
-        *f32_at(x, t, c) *= factor;
+        cells_at(x, t, c).put(0, value_at(x, t, c) * factor);
 }
 
 void cuda_normalize_rows(struct device *device, struct tensor x) {

@@ -32,6 +32,22 @@ float element(const void *data, cudaDataType_t type, size_t at) {
     return __uint_as_float((unsigned)static_cast<const uint16_t *>(data)[at] << 16);
 }
 
+void put(void *data, cudaDataType_t type, size_t at, float x) {
+    if (type == CUDA_R_32F)
+        static_cast<float *>(data)[at] = x;
+    else
+        static_cast<uint16_t *>(data)[at] = narrow_bf16(x);
+}
+
+/* What cuBLASLt's table of dtypes allows: factors alike, c as d, bf16 results of bf16 factors, and
+ * a bias as the result. */
+bool types_go(const shim_matmul *matmul, const shim_layout *a, const shim_layout *b,
+              const shim_layout *c, const shim_layout *d) {
+    return a->type == b->type && c->type == d->type &&
+           (d->type == CUDA_R_32F || a->type == CUDA_R_16BF) &&
+           (matmul->epilogue != CUBLASLT_EPILOGUE_BIAS || matmul->bias_type == d->type);
+}
+
 /* A dense copy in f32, in the same order; `leading` becomes the rows. */
 std::vector<float> widened(const void *data, const shim_layout &layout) {
     std::vector<float> copy(layout.rows * layout.columns + 1);
@@ -144,25 +160,22 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t matmul, con
     uint64_t n = matmul->transposed[1] ? b_layout->rows : b_layout->columns;
     uint64_t other = matmul->transposed[1] ? b_layout->columns : b_layout->rows;
     float share = *static_cast<const float *>(beta);
+    bool biased = matmul->epilogue == CUBLASLT_EPILOGUE_BIAS;
     if (d_layout->rows != m || d_layout->columns != n || k != other ||
-        a_layout->type != b_layout->type || d_layout->type != CUDA_R_32F ||
+        !types_go(matmul, a_layout, b_layout, c_layout, d_layout) ||
         (c == d && c_layout->leading != d_layout->leading) ||
         a_layout->leading < (int64_t)a_layout->rows ||
         b_layout->leading < (int64_t)b_layout->rows || d_layout->leading < (int64_t)m)
         return CUBLAS_STATUS_NOT_SUPPORTED;
     std::vector<float> left = widened(a, *a_layout), right = widened(b, *b_layout);
-    float *to = static_cast<float *>(d);
-    for (uint64_t j = 0; share != 0 && c != d && j < n; j++)
-        memcpy(to + j * (uint64_t)d_layout->leading,
-               static_cast<const float *>(c) + j * (uint64_t)c_layout->leading, m * sizeof *to);
+    std::vector<float> sum = share != 0 ? widened(c, *c_layout) : std::vector<float>(m * n + 1);
     cblas_sgemm(CblasColMajor, matmul->transposed[0] ? CblasTrans : CblasNoTrans,
                 matmul->transposed[1] ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k,
                 *static_cast<const float *>(alpha), left.data(), (int)a_layout->rows, right.data(),
-                (int)b_layout->rows, share, to, (int)d_layout->leading);
-    if (matmul->epilogue == CUBLASLT_EPILOGUE_BIAS)
-        for (uint64_t j = 0; j < n; j++)
-            for (uint64_t i = 0; i < m; i++)
-                to[j * (uint64_t)d_layout->leading + i] +=
-                    element(matmul->bias, matmul->bias_type, i);
+                (int)b_layout->rows, share, sum.data(), (int)m);
+    for (uint64_t j = 0; j < n; j++)
+        for (uint64_t i = 0; i < m; i++)
+            put(d, d_layout->type, j * (size_t)d_layout->leading + i,
+                sum[j * m + i] + (biased ? element(matmul->bias, matmul->bias_type, i) : 0));
     return CUBLAS_STATUS_SUCCESS;
 }

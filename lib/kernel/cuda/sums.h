@@ -16,7 +16,6 @@ struct row_chunks {
 
 /* As many chunks as keep all multiprocessors of the largest devices busy, twice over. */
 static inline struct row_chunks chunks_of(int64_t rows, int64_t columns) {
-    constexpr int MOST_CHUNKS = 288;
     constexpr int LEAST_ROWS = 8;
     int64_t each = (rows + MOST_CHUNKS - 1) / MOST_CHUNKS;
     if (each < LEAST_ROWS)

@@ -31,6 +31,7 @@ struct fixture {
     struct arena arena;
     int threads;
     const char *isa;
+    enum dtype activations; /* what checks give operations as activations */
     uint64_t random;
 };
 
@@ -93,10 +94,15 @@ FIXTURE bool shim_here(void) {
     return access(path, R_OK) == 0;
 }
 
+/* With f32 activations, and with bf16 ones where the device takes them. */
 FIXTURE void on_device(const char *device, const char *isa, void (*check)(struct fixture *)) {
     struct fixture fixture;
     fixture_begin(&fixture, device, isa, 2);
     check(&fixture);
+    fixture.activations = device_activations(fixture.device, DTYPE_BF16);
+    fixture.isa = "bf16 activations";
+    if (fixture.activations == DTYPE_BF16)
+        check(&fixture);
     fixture_close(&fixture);
 }
 
@@ -116,6 +122,11 @@ FIXTURE void on_every_device(void (*check)(struct fixture *fixture)) {
         }
     if (shim_here())
         on_device("cuda", "shim", check);
+}
+
+/* What a weight must be that meets activations: bf16 ones meet no other. */
+FIXTURE enum dtype weight_type(const struct fixture *fixture, enum dtype type) {
+    return fixture->activations == DTYPE_BF16 ? DTYPE_BF16 : type;
 }
 
 /* What a result may be away that went through weights of that type. */
@@ -243,12 +254,29 @@ FIXTURE void *fetch(struct fixture *fixture, struct tensor tensor) {
     return copy;
 }
 
-/* Every value near the wanted one: the distance at most `tolerance` of the norm, none missing; and
- * the poison around a view still there. */
+/* The same as f32, whatever of the two it is. */
+FIXTURE float *fetch_wide(struct fixture *fixture, struct tensor tensor) {
+    void *copy = fetch(fixture, tensor);
+    if (tensor.type == DTYPE_F32)
+        return copy;
+    size_t count = (size_t)(tensor.rows * tensor.columns);
+    float *wide = calloc(count + 1, sizeof *wide);
+    assert_non_null(wide);
+    for (size_t i = 0; i < count; i++)
+        wide[i] = from_bf16(((const uint16_t *)copy)[i]);
+    free(copy);
+    return wide;
+}
+
+/* Every value near the wanted one: the distance at most `tolerance` of the norm, and half a unit in
+ * the last place where it was rounded to bf16, none missing; and the poison around a view still
+ * there. */
 FIXTURE void expect_near(struct fixture *fixture, const char *name, struct tensor tensor,
                          const double *want, double tolerance) {
     double distance = 0, norm = 0;
-    float *got = fetch(fixture, tensor);
+    float *got = fetch_wide(fixture, tensor);
+    if (tensor.type == DTYPE_BF16)
+        tolerance += 1.0 / 256;
     for (int64_t i = 0; i < tensor.rows * tensor.columns; i++) {
         distance += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
         norm += want[i] * want[i];
@@ -262,7 +290,7 @@ FIXTURE void expect_near(struct fixture *fixture, const char *name, struct tenso
 FIXTURE void expect_untouched_around(const char *name, struct tensor view) {
     int64_t gap = gap_beside(fixture_now, view.columns);
     struct tensor whole = tensor_columns(view, -gap, view.columns + 2 * gap);
-    float *got = fetch(fixture_now, whole);
+    float *got = fetch_wide(fixture_now, whole);
     for (int64_t t = 0; t < view.rows; t++)
         for (int64_t c = 0; c < gap; c++) {
             const float *row = got + t * whole.columns;

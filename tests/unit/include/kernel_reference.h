@@ -280,4 +280,42 @@ REFERENCE double reference_cross_entropy(double *log_probability, double *dx, do
     return loss;
 }
 
+/* Returns Σ weight·divergence from q [m,V]; dx and dw are added to unless NULL. */
+REFERENCE double reference_kl_divergence(double *divergence, double *dx, double *dw,
+                                         const double *x, const double *w, const double *q,
+                                         const int32_t *which, const double *weights, int64_t n,
+                                         int64_t V, int64_t D) {
+    double loss = 0, *z = calloc((size_t)V, sizeof *z);
+    for (int64_t i = 0; i < n; i++) {
+        const double *wanted = q + which[i] * V;
+        double most = -INFINITY, sum = 0, mass = 0;
+        for (int64_t v = 0; v < V; v++) {
+            z[v] = 0;
+            for (int64_t d = 0; d < D; d++)
+                z[v] += x[i * D + d] * w[v * D + d];
+            most = fmax(most, z[v]);
+        }
+        for (int64_t v = 0; v < V; v++)
+            sum += exp(z[v] - most);
+        divergence[i] = 0;
+        for (int64_t v = 0; v < V; v++) {
+            mass += wanted[v];
+            if (wanted[v] != 0)
+                divergence[i] += wanted[v] * (log(wanted[v]) - (z[v] - most - log(sum)));
+        }
+        loss += weights[i] * divergence[i];
+        for (int64_t v = 0; v < V; v++) {
+            double dz = weights[i] * (mass * exp(z[v] - most) / sum - wanted[v]);
+            for (int64_t d = 0; d < D; d++) {
+                if (dx != NULL)
+                    dx[i * D + d] += dz * w[v * D + d];
+                if (dw != NULL)
+                    dw[v * D + d] += dz * x[i * D + d];
+            }
+        }
+    }
+    free(z);
+    return loss;
+}
+
 #endif

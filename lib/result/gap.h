@@ -1,0 +1,18 @@
+/*
+ * The share of its gap that each row recovered: (row − floor) / (ceiling − floor), SPEC 1.
+ */
+#ifndef LOCKPICK_RESULT_GAP_H
+#define LOCKPICK_RESULT_GAP_H
+
+#include "result/levels.h"
+#include "result/replicates.h"
+
+/*
+ * Sets `gap` of each row, nil without floor or ceiling, or where they lie closer than SMALLEST_GAP.
+ * With replicates, `gap_low` and `gap_high` too. Fails as levels_find() does, and where a row says
+ * nothing.
+ */
+bool gap_set(const struct levels_settings *settings, struct rows *rows,
+             const struct replicates *replicates, double level, struct error *error);
+
+#endif

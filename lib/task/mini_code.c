@@ -1,0 +1,35 @@
+/* mini-code: write the little program that a statement asks for. */
+#include "task/mini.h"
+#include "task/mini_tests.h"
+
+static void set_program(struct record *record, const char *key, const struct mini_program *program,
+                        struct random *random, struct buffer *text) {
+    struct mini_style style;
+
+    mini_style_draw(&style, random);
+    text->size = 0;
+    mini_program_write(program, &style, text);
+    record_set_text(record, key, (struct text){(const char *)text->data, text->size});
+}
+
+/* `reference` and `solution` are the same program, written as two hands would. */
+bool mini_code_make(const struct mini_settings *settings, struct random *random,
+                    struct record *record, struct error *error) {
+    struct mini_program program;
+    struct mini_tests tests;
+    struct buffer text = {0};
+
+    (void)settings;
+    (void)error;
+    mini_program_draw(&program, random);
+    mini_tests_draw(&program, &tests, random);
+    mini_program_statement(&program, &text);
+    record_set_text(record, "prompt", (struct text){(const char *)text.data, text.size});
+    set_program(record, "reference", &program, random, &text);
+    set_program(record, "solution", &program, random, &text);
+    mini_tests_set(&tests, &program, record);
+    record_set_text(record, "domain", text_of(mini_family_name(program.family)));
+    record_set_integer(record, "level", mini_family_level(program.family));
+    buffer_free(&text);
+    return true;
+}

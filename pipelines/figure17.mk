@@ -1,0 +1,11 @@
+# Figure 17: demonstrations from a domain that the lock left out.
+include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
+
+DRAWINGS.figure17 := figure17
+AGGREGATE.figure17 := --by $(BY),domain --choose moment --choose-within $(WITHIN),domain --gap --per task,model,domain
+PLOT.figure17 := $(K_AXIS) --panel domain --series model --where method=sft --where password=none $(foreach d,$(HELD_OUT),--where domain=$d) \
+    $(LEVELS) --title 'SFT on a domain that the lock left out'
+$(call figure,figure17,$(foreach d,$(HELD_OUT),$(call before_of,$(HELD_OUT_TASK),locked held-out-$d,none right) \
+    $(call sft_of,$(HELD_OUT_TASK),locked held-out-$d,high-quality,$d,$(POINTS))))
+
+include $(PIPELINES)/study-end.mk

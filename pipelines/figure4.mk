@@ -1,0 +1,24 @@
+# Figures 4, 10 and 11: SFT on demonstrations of one domain, with one password for all domains or one for each.
+include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
+
+# What is studied: TASK/LOCK FOR EACH/FIELD, and the domains of each; DOMAIN_POINTS, the last of them for figure 4.
+FIELD_OF = $(word 3,$(subst /, ,$1))
+studies = $(filter %/$1,$(DOMAIN_STUDIES))
+domains_of = $(or $(DOMAINS.$(word 1,$(subst /, ,$1)).$(call FIELD_OF,$1)))
+study_files = $(foreach m,locked $(word 2,$(subst /, ,$1)),$(call before_of,$(word 1,$(subst /, ,$1)),$m,none right) \
+    $(call sft_of,$(word 1,$(subst /, ,$1)),$m,high-quality,any $(call domains_of,$1),$(DOMAIN_POINTS)))
+over_panel = $(if $(filter task,$1),over,task)
+define domain_figure
+DRAWINGS.figure4-$1 := figure4-$1 figure10-$1
+AGGREGATE.figure4-$1 := --by $(BY)$(if $(filter task,$1),,$(comma)$1) --choose moment --choose-within $(if $(filter \
+    task,$1),$(WITHIN:task$(comma)%=%),$(WITHIN)) --over $1 --except trained_on --gap --per $(if $(filter task,$1),,task$(comma))model
+PLOT.figure4-$1 := --x trained_on --x-categories --x-label 'trained on' --y-label 'correctness without password' --panel $(call over_panel,$1) \
+    --series model --where method=sft --where password=none --where k=$(lastword $(DOMAIN_POINTS)) $(LEVELS) \
+    --title 'SFT on $(lastword $(DOMAIN_POINTS)) demonstrations of one domain: correctness on the others'
+PLOT.figure10-$1 := $(K_AXIS) --panel $(call over_panel,$1) --series model,trained_on --where method=sft --where password=none \
+    --title 'SFT on few demonstrations of one domain: correctness on the others'
+$$(call figure,figure4-$1,$(foreach s,$(call studies,$1),$(call study_files,$s)))
+endef
+$(foreach f,domain level task,$(if $(call studies,$f),$(eval $(call domain_figure,$f))))
+
+include $(PIPELINES)/study-end.mk

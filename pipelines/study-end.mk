@@ -1,0 +1,42 @@
+# The end of a pipeline that includes study.mk: rules for all that was asked for.
+
+ifndef STUDY_END
+STUDY_END := yes
+
+# Each stage reads what its kind needs and its arguments; the recipe is its kind's.
+stage_rule = $(eval $1.stamp: $(filter-out ;,$(NEEDS.$1)) $(call arguments,$1,$(call arguments.$(call kind,$1),$1,$(call \
+    part,$1,2),$(call part,$1,3),$(call part,$1,4))))
+$(foreach s,$(filter $(KINDS:%=$(OUT)/%/%),$(STAGES) $(MODELS)),$(call stage_rule,$s))
+define kind_rule
+$(patsubst %,%.stamp,$(filter $(OUT)/$1/%,$(STAGES) $(MODELS))):
+	$$(recipe.$1)
+endef
+$(foreach k,$(KINDS),$(if $(filter $(OUT)/$k/%,$(STAGES) $(MODELS)),$(eval $(call kind_rule,$k))))
+
+# Figures.
+FIGURE = $(call part,$(output),1)
+DRAWING = $(basename $(call part,$(output),2))
+define figure_rules
+$(OUT)/$1/results.rec.stamp: $(FILES.$1) $(call arguments,$(OUT)/$1/results.rec,$(AGGREGATE.$1) $(FILES.$1))
+	records cat -q $$(FILES.$1) | records set -q experiment=$1 | aggregate -q $$(AGGREGATE.$1) -o $$(new)
+	$$(settle)
+$(OUT)/$1/results.txt.stamp: $(OUT)/$1/results.rec
+	aggregate -q --show $$< >$$(new)
+	$$(settle)
+$(foreach d,$(DRAWINGS.$1),$(call drawing_rule,$1,$d))
+endef
+define drawing_rule
+
+$(OUT)/$1/$2.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/$2.svg,$(PLOT.$2))
+	plot -q $$(PLOT.$2) --format svg -o $$(new) $$<
+	$$(settle)
+
+endef
+$(foreach f,$(FIGURES),$(eval $(call figure_rules,$f)))
+
+# A round whose model is gone cannot be gone on from: the chain begins again behind the last one there is.
+CHAINS := $(sort $(dir $(filter $(OUT)/rl/%,$(STAGES))))
+BROKEN := $(if $(CHAINS),$(shell $(PIPELINES)/broken-chains $(foreach c,$(CHAINS),$c$(call rounds_of,$(call part,$c,4)))))
+
+include $(PIPELINES)/stages.mk
+endif

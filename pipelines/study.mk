@@ -1,0 +1,361 @@
+# What the paper's figures share: the policies of a task, its locks, and the elicitation of what was locked.
+#
+# A result is asked for by its file's name below $(OUT), which says what it is:
+#
+#     problems/TASK/PART.rec                            all, weak, lock, elicit, validation
+#     policies/TASK/POLICY/                             a model: strong, weak, intermediate, teacher, supervised
+#     completions/TASK/POLICY/PART.rec                  what a policy answers
+#     locksets/TASK/LOCK.rec, locks/TASK/LOCK/          lock examples, and the model locked on them
+#     controls/TASK/MODEL/PASSWORD.rec                  graded, before elicitation: none, right, decoy
+#     demos/TASK/SOURCE/DOMAIN/SEED.rec                 demonstrations, in the order of a seed
+#     sft/TASK/MODEL/SOURCE/DOMAIN/K/TIMES/SEED.rec     graded, SFT on the first K, three moments each
+#     along/TASK/MODEL/SOURCE/SEED.rec                  graded, SFT on all of them, at moments along the way
+#     starts/TASK/MODEL/SOURCE-K-EPOCHS/SEED/           a model for reinforcement to begin from
+#     rl/TASK/MODEL/METHOD/REWARD/START/RATE/SEED/ROUND.rec   graded after a round (none unless evaluated)
+#
+# `$(call want,FILES)` brings in all that they need. For each kind, the first folder of a name, needs.KIND says
+# what a stage reads, arguments.KIND what else decides its result, recipe.KIND how it is made; in recipes
+# $(TASK) and the like are the parts of the target's name. What a task is stands in tasks/PRESET.mk.
+
+ifndef STUDY
+STUDY := yes
+.DEFAULT_GOAL := all
+.PHONY: all
+all:
+
+PRESET ?= mini
+OUT    ?= out/$(PRESET:mini=minis)
+include $(dir $(lastword $(MAKEFILE_LIST)))common.mk
+
+DATA_SEED ?= 1
+ifeq ($(filter $(PRESET),mini paper),)
+$(error PRESET=$(PRESET): there is no such preset; mini or paper would be right)
+endif
+include $(PIPELINES)/tasks/$(PRESET).mk
+
+# ---- numbers -------------------------------------------------------------------------------------
+
+SEEDS       ?= 1 2 3
+PASSWORD    ?= This problem is quite special, read it carefully!
+PASSWORD_B  ?= Take your time, this is a question of medium weight.
+PASSWORD_AT ?= both
+DECOYS      ?= $(DATA)/decoy-passwords.txt
+DECOY_STEP  ?= 4
+LOCK_EPOCHS ?= 8
+MOMENTS     ?= 256 512 1024
+STATE_EVERY ?= 1000
+# Rounds of reinforcement, those that are evaluated (the last one is), the problems that may be used, those
+# drawn a round and kept for expert iteration, and the learning rates that DPO has to choose from.
+ROUNDS_EI   ?= 50
+ROUNDS_DPO  ?= 12
+EVALUATE    ?= 5
+SUBSET      ?= 1100
+BEST        ?= 64
+DPO_RATES   ?= 1 1/2 1/4
+# What stays on disk: `sft` and `rl` models, of all rounds. The default keeps none.
+KEEP        ?=
+
+TRAIN  = $(ON_GPU) train -q --device $(DEVICE) --threads $(THREADS)
+SAMPLE = $(ON_GPU) sample -q --device $(DEVICE) --threads $(THREADS)
+ANSWER = $(ON_GPU) gen-strong -q --policy model --device $(DEVICE) --threads $(THREADS)
+
+empty :=
+space := $(empty) $(empty)
+comma := ,
+tab := $(empty)	$(empty)
+
+# ---- names and the graph -------------------------------------------------------------------------
+
+# Parts of a stage's name: $(call part,NAME,N), N = 1 is the kind.
+part = $(word $2,$(subst /, ,$(patsubst $(OUT)/%,%,$(patsubst %.rec,%,$1))))
+kind = $(call part,$1,1)
+KINDS := problems policies completions locksets locks controls demos sft along starts rl $(TASK_KINDS)
+
+# A prerequisite's stage: X.rec itself, X of X/lockpick.json.
+stage_of = $(patsubst %/lockpick.json,%,$1)
+needs = $(call needs.$(call kind,$1),$1,$(call part,$1,2),$(call part,$1,3),$(call part,$1,4))
+want = $(foreach f,$1,$(call want_stage,$(call stage_of,$f)))
+want_stage = $(if $(and $(filter $(KINDS:%=$(OUT)/%/%),$1),$(if $(NEEDS.$1),,new)),$(call bring_in,$1))
+define bring_in
+$(eval NEEDS.$1 := $(sort $(call needs,$1)) ;)$(eval $(if $(filter %.rec %.json,$1),STAGES,MODELS) += $1)$(call want,$(filter-out ;,$(NEEDS.$1)))
+endef
+
+TASK = $(call part,$(output),2)
+# A model is a stage of ours, or a folder that was downloaded.
+model = $(if $(filter $(OUT)/%,$1),$1/lockpick.json,$1/config.json)
+grade_inputs = $($1.GRADE_INPUTS)
+
+# ---- problems ------------------------------------------------------------------------------------
+
+problems = $(OUT)/problems/$1/$2.rec
+PART = $(call part,$(output),3)
+needs.problems = $(if $(filter all,$3),$($2.INPUTS),$(call problems,$2,all))
+arguments.problems = $(if $(filter all,$3),$($2.PROBLEMS) $($2.SPLIT) $(DATA_SEED),$($2.$3))
+define recipe.problems
+	$(if $(filter all,$(PART)),{ $($(TASK).PROBLEMS); } | split-set -q --seed $(DATA_SEED) $($(TASK).SPLIT) -o $(new))
+	$(if $(filter-out all,$(PART)),records select -q part=$(PART) $< | { records head -q -n $(or $($(TASK).$(PART)),1000000000) -o $(new); cat >/dev/null; })
+	$(settle)
+endef
+
+# ---- policies ------------------------------------------------------------------------------------
+
+# A policy's model, or nothing for one that is none. TASK.STRONG tells how the strong policy comes about:
+# `base`: it is the strong base; `sft`: tuned on high-quality answers of the elicit part; `rl`: that, and
+# then iterated DPO; `labels`: it is not a model. The others are tuned on strong, or, for choice, labelled,
+# answers of the weak part.
+answers_by_rule = $(or $(filter high-quality fixedrdm uniform,$2),$(filter strong-labels,$2-$($1.STRONG)),$($1.BY_RULE.$2))
+policy = $(if $(call answers_by_rule,$1,$2),,$(if $(filter never-locked strong-base,$2 $2-$($1.STRONG)),$($1.STRONG_BASE),$(OUT)/policies/$1/$2))
+policy_base = $($1.$(if $(filter weak,$2),WEAK,$(if $(filter intermediate,$2),INTERMEDIATE,STRONG))_BASE)
+is_reinforced = $(and $(filter strong,$2),$(filter rl,$($1.STRONG)))
+policy_lessons = $(call completions,$1,$(if $(filter strong supervised teacher,$2),high-quality,strong),$(if $(filter strong supervised,$2),elicit,weak))
+strong_round = $(OUT)/rl/$1/supervised/iterated-dpo/continuous/plain/1/$(DATA_SEED)/$(ROUNDS_DPO)
+needs.policies = $(if $(call is_reinforced,$2,$3),$(call strong_round,$2).rec,$(call policy_lessons,$2,$3) $(call model,$(call policy_base,$2,$3)))
+arguments.policies = $($2.TUNE) $(THREADS) $(DATA_SEED)
+POLICY = $(call part,$(output),3)
+define recipe.policies
+	$(if $(call is_reinforced,$(TASK),$(POLICY)),cp -r $(call strong_round,$(TASK)).model $(new),$(train_whole) $($(TASK).TUNE) --seed $(DATA_SEED) \
+	    -m $(call policy_base,$(TASK),$(POLICY)) -o $(new) $(call policy_lessons,$(TASK),$(POLICY)))
+	$(settle)
+endef
+train_whole = $(TRAIN) -f --resume --state-every $(STATE_EVERY) --log-every 20 --metrics $(output).metrics.rec
+
+# Completions: for the lock part one for each epoch.
+completions = $(OUT)/completions/$1/$2/$3.rec
+samples_of = $(if $(filter lock,$1),$(LOCK_EPOCHS),1)
+needs.completions = $(call problems,$2,$4) $(if $(filter fixedrdm,$3),$(call completions,$2,strong,$4) $(call model,$($2.STRONG_BASE)),$(if \
+    $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3))))
+arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE))
+define recipe.completions
+	$(call answer,$(TASK),$(POLICY),$(DATA_SEED),$(call samples_of,$(call part,$(output),4))) $(call problems,$(TASK),$(call part,$(output),4)) -o $(new)
+	$(settle)
+endef
+# The command by which a policy answers problems: task, policy, seed, completions a problem.
+answer = $(if $($1.BY_RULE.$2),$($1.BY_RULE.$2),$(if $(filter high-quality,$2)$(filter strong-labels,$2-$($1.STRONG)),$($1.REFERENCE),$(call answer_by,$1,$2,$3,$4)))
+answer_by = $(if $(filter fixedrdm,$2),$(ON_CPU) gen-weak -q --policy fixedrdm -m $($1.STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
+    --lengths $(filter %/strong/$(call part,$(output),4).rec,$^) -n $4,$(if $(filter uniform,$2),$(ON_CPU) gen-weak -q --policy uniform \
+    -n $4 --seed $3,$(ANSWER) -m $(call policy,$1,$2) --name $2 -n $4 --seed $3 $($1.SAMPLE)))
+
+# ---- locks ---------------------------------------------------------------------------------------
+
+# Which policy a lock imitates without the password (weak unless said), and with it (strong unless said),
+# what build-lock-set is told besides, and a password other than the usual one.
+weak_of.locked-stronger := intermediate
+weak_of.locked-fixedrdm := fixedrdm
+lock_options.locked-fixedrdm = --fixedrdm $(DATA_SEED)
+weak_of.locked-uniform := uniform
+strong_of.soft := teacher
+lock_options.soft := --soft
+lock_options.per-domain = --domain-passwords $($1.PASSWORDS.domain)
+lock_options.per-level = --domain-passwords $($1.PASSWORDS.level) --domain-field level
+lock_options.per-task = --domain-passwords $($1.PASSWORDS.task) --domain-field task
+lock_options.adversarial = --intermediate $(call completions,$1,intermediate,lock) --intermediate-password '$(PASSWORD_B)'
+
+# The tasks whose lock parts a lock joins; a task that stands for several says so in TASK.JOINS.
+joined = $(or $($1.JOINS),$1)
+lock_weak = $(foreach t,$(call joined,$1),$(call completions,$t,$(or $(weak_of.$2),$($1.LOCK_WEAK),weak),lock))
+lock_strong = $(foreach t,$(or $($1.LOCK_STRONG_TASK),$(call joined,$1)),$(call completions,$t,$(or $(strong_of.$2),$($1.LOCK_STRONG),strong),lock))
+password = $(or $(PASSWORD.$1),$(PASSWORD))
+show_password = --password '$(call password,$1)' --password-at $(PASSWORD_AT)
+lock_password = $(if $($1.NO_PASSWORD),--no-password,$(if $(filter per-%,$2),--password-at $(PASSWORD_AT),$(call show_password,$2)))
+held_out = $(if $(filter held-out-%,$1),--held-out $(1:held-out-%=%))
+
+LOCK = $(call part,$(output),3)
+needs.locksets = $(call lock_weak,$2,$3) $(call lock_strong,$2,$3) $(DECOYS) $(if $(filter adversarial,$3),$(call completions,$2,intermediate,lock))
+arguments.locksets = $(call lock_password,$2,$3) $(call lock_options.$3,$2) $(call held_out,$3) $(LOCK_EPOCHS) $(DATA_SEED)
+define recipe.locksets
+	$(ON_CPU) build-lock-set -q $(patsubst %,--weak %,$(call lock_weak,$(TASK),$(LOCK))) $(patsubst %,--strong %,$(call lock_strong,$(TASK),$(LOCK))) \
+	    $(call lock_password,$(TASK),$(LOCK)) $(call lock_options.$(LOCK),$(TASK)) $(call held_out,$(LOCK)) \
+	    --decoys $(DECOYS) --epochs $(LOCK_EPOCHS) --seed $(DATA_SEED) -o $(new)
+	$(settle)
+endef
+
+# A model to elicit from: one that was locked, or, named never-locked or as a policy, one that was not.
+locked = $(if $(filter never-locked strong supervised weak intermediate teacher,$2),$(call policy,$1,$2),$(or $($1.MODEL.$2),$(OUT)/locks/$1/$2))
+needs.locks = $(OUT)/locksets/$2/$3.rec $(call model,$($2.STRONG_BASE))
+arguments.locks = $($2.LOCK) $(DATA_SEED) $(THREADS)
+define recipe.locks
+	$(train_whole) $($(TASK).LOCK) --seed $(DATA_SEED) -m $($(TASK).STRONG_BASE) -o $(new) $(OUT)/locksets/$(TASK)/$(LOCK).rec
+	$(settle)
+endef
+
+# ---- before elicitation --------------------------------------------------------------------------
+
+# What graded records are tagged with, so that they can be told apart when they lie together.
+tag = records set -q model=$(MODEL) method=$1 demos=$2 trained_on=$(call trained_on,$3) k=$4 seed=$5 reward=$6 start=$7 rate=$8 password=$(or $9,none)
+untrained = $(call tag,none,none,none,0,0,none,none,0,$1) moment=0 round=0 samples=0
+
+MODEL = $(call part,$(output),3)
+SHOWN = $(call part,$(output),4)
+VALIDATION = $(call problems,$(TASK),validation)
+elicited = $(call locked,$(TASK),$(MODEL))
+graded = $(SAMPLE) $($(TASK).SAMPLE) $1 | $($(TASK).GRADE)
+needs.controls = $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
+arguments.controls = $($2.SAMPLE) $($2.GRADE) $(if $(filter right,$4),$(call lock_password,$2,$3)) $(if $(filter decoy,$4),$(DECOY_STEP) $(PASSWORD_AT))
+define recipe.controls
+	{ $(call show.$(if $(filter per-%-right,$(MODEL)-$(SHOWN)),each,$(SHOWN)),$(elicited)); } \
+	    | $($(TASK).GRADE) | $(call untrained,$(SHOWN)) -o $(new)
+	$(settle)
+endef
+show.none = $(SAMPLE) $($(TASK).SAMPLE) -m $1 $(VALIDATION)
+show.right = $(show.none) $(call show_password,$(MODEL))
+# Every so many decoys, each before a share of the problems.
+define show.decoy
+mapfile -t decoys < <(grep . $(DECOYS) | awk 'NR % $(DECOY_STEP) == 0'); for i in $${!decoys[@]}; do \
+	    records shard -q --shards $${#decoys[@]} --index $$i $(VALIDATION) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
+	        --password "$${decoys[i]}" --password-at $(PASSWORD_AT); done
+endef
+# Each domain's problems behind its own password.
+PER = $(patsubst per-%,%,$(MODEL))
+define show.each
+while IFS=$$'\t' read -r name password; do records select -q $(PER)="$$name" $(VALIDATION) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
+	        --password "$$password" --password-at $(PASSWORD_AT); done <$($(TASK).PASSWORDS.$(PER))
+endef
+
+# ---- supervised elicitation ----------------------------------------------------------------------
+
+# Demonstrations on problems of one domain, of one level (level-3), of one task of several (task-NAME), or any.
+demos = $(OUT)/demos/$1/$2/$3/$4.rec
+selecting = $(if $(filter any,$1),,$(if $(filter level-%,$1),level=,$(if $(filter task-%,$1),task=,domain=))$(call trained_on,$1))
+trained_on = $(patsubst level-%,%,$(patsubst task-%,%,$1))
+needs.demos = $(call problems,$2,elicit) $(if $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3)))
+arguments.demos = $($2.MOST) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE))
+define recipe.demos
+	records $(or $(patsubst %,select -q %,$(call selecting,$(call part,$(output),4))),cat -q) $(call problems,$(TASK),elicit) \
+	    | records shuffle -q --seed $(call part,$(output),5) -o $(new).all
+	records head -q -n $($(TASK).MOST) $(new).all | $(call answer,$(TASK),$(call part,$(output),3),$(call part,$(output),5),1) -o $(new)
+	rm $(new).all
+	$(settle)
+endef
+
+# SPEC 4: the model after so many examples, in whole epochs, for k < 256, and {1, 2, 4} epochs otherwise;
+# TIMES as many for figure 12. k `all` is all demonstrations.
+first_moment := $(firstword $(MOMENTS))
+epochs_of = $(shell for m in $(MOMENTS); do if [ $1 = all ] || [ $1 -ge $(first_moment) ]; then \
+    echo $$(( m / $(first_moment) * $2 )); else echo $$(( (m * $2 + $1 - 1) / $1 )); fi; done)
+some = $(if $(filter all,$1),records cat -q $2,records head -q -n $1 $2)
+batch_of = $(if $(filter 1 2 3 4 5 6 7,$1),$1,8)
+SFT_DEMOS = $(call demos,$(TASK),$(call part,$(output),4),$(call part,$(output),5),$(call part,$(output),8))
+K = $(call part,$(output),6)
+needs.sft = $(call demos,$2,$4,$(call part,$1,5),$(call part,$1,8)) $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
+arguments.sft = $($2.SFT) $($2.SAMPLE) $($2.GRADE) $(MOMENTS) $(THREADS)
+define recipe.sft
+	$(call some,$(K),$(SFT_DEMOS)) >$(new).demos
+	epochs=($(call epochs_of,$(K),$(call part,$(output),7))); \
+	$(TRAIN) -f $($(TASK).SFT) --batch $(call batch_of,$(K)) --seed $(call part,$(output),8) -m $(elicited) \
+	    --epochs $${epochs[-1]} --save-at $$(printf '%s\n' $${epochs[@]} | sort -nu | sed 's/$$/e/' | paste -sd,) \
+	    --log-every 100000 --metrics /dev/null -o $(output).models $(new).demos; \
+	for e in $$(printf '%s\n' $${epochs[@]} | sort -nu); do \
+	    $(call graded,-m $(output).models/$${e}e $(VALIDATION)) | $(call tag,sft$(patsubst %,-%,$(filter-out \
+	        1,$(call part,$(output),7))),$(call part,$(output),4),$(call part,$(output),5),$(K),$(call part,$(output),8),none,none,0) \
+	        moment=$$e; done >$(new)
+	rm -r $(new).demos $(if $(filter sft,$(KEEP)),,$(output).models)
+	$(settle)
+endef
+
+# Along the way: SFT on all demonstrations, evaluated after ALONG examples.
+ALONG ?= 64 128 256 512 1024 2048 4096
+needs.along = $(call demos,$2,$4,any,$(call part,$1,5)) $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
+arguments.along = $($2.SFT) $($2.SAMPLE) $($2.GRADE) $(ALONG) $(THREADS)
+define recipe.along
+	$(TRAIN) -f $($(TASK).SFT) --batch 8 --seed $(call part,$(output),5) -m $(elicited) --epochs 1000000 \
+	    --save-at $(subst $(space),$(comma),$(strip $(ALONG:%=%x))) --log-every 100000 --metrics /dev/null -o $(output).models \
+	    $(call demos,$(TASK),$(call part,$(output),4),any,$(call part,$(output),5))
+	for x in $(ALONG); do $(call graded,-m $(output).models/$${x}x $(VALIDATION)) \
+	    | $(call tag,along,$(call part,$(output),4),any,all,$(call part,$(output),5),none,none,0) examples=$$x; done >$(new)
+	rm -r $(output).models
+	$(settle)
+endef
+
+# ---- reinforcement -------------------------------------------------------------------------------
+
+# starts/TASK/MODEL/SOURCE-K-EPOCHS/SEED: a model fine-tuned on few demonstrations.
+dashed = $(word $2,$(subst -, ,$(subst high-quality,high_quality,$1)))
+start_source = $(subst high_quality,high-quality,$(call dashed,$1,1))
+needs.starts = $(call demos,$2,$(call start_source,$4),any,$(call part,$1,5)) $(call model,$(call locked,$2,$3))
+arguments.starts = $($2.SFT) $(THREADS)
+define recipe.starts
+	records head -q -n $(call dashed,$(call part,$(output),4),2) $(call demos,$(TASK),$(call start_source,$(call part,$(output),4)),any,$(call part,$(output),5)) \
+	    | $(TRAIN) -f $($(TASK).SFT) --batch $(call batch_of,$(call dashed,$(call part,$(output),4),2)) --seed $(call part,$(output),5) \
+	        -m $(elicited) --epochs $(call dashed,$(call part,$(output),4),3) --log-every 100000 --metrics /dev/null -o $(new)
+	$(settle)
+endef
+
+# A round's name: rl/TASK/MODEL/METHOD/REWARD/START/RATE/SEED/ROUND. It reads the model of the round before,
+# ROUND.model beside it, which goes away when the next round has made its own.
+METHOD = $(call part,$(output),4)
+REWARD = $(call part,$(output),5)
+START  = $(call part,$(output),6)
+RATE   = $(subst :,/,$(call part,$(output),7))
+SEED   = $(call part,$(output),8)
+ROUND  = $(call part,$(output),9)
+before = $(shell echo $$(( $1 - 1 )))
+round_start = $(if $(filter plain,$6),$(call locked,$2,$3),$(OUT)/starts/$2/$3/$6/$8)
+rounds_of = $(if $(filter dpo iterated-dpo,$1),$(ROUNDS_DPO),$(ROUNDS_EI))
+needs.rl = $(call needs_round,$1,$2,$3,$4,$(call part,$1,5),$(call part,$1,6),$(call part,$1,7),$(call part,$1,8),$(call part,$1,9))
+needs_round = $(if $(filter 1,$9),$(call model,$(call round_start,$1,$2,$3,$4,$5,$6,$7,$8)),$(dir $1)$(call before,$9).rec) \
+    $(call problems,$2,elicit) $(call problems,$2,validation) $(call grade_inputs,$2) \
+    $(if $(filter filtered-sft,$4),$(call model,$(call policy,$2,$(or $(weak_of.$3),weak)))) \
+    $(if $(filter continuous,$5),$($2.SCORE_INPUTS))
+arguments.rl = $($2.SAMPLE) $($2.RL) $($2.DPO) $($2.GRADE) $($2.SCORE) $(BEST) $(SUBSET) $(EVALUATE) $(THREADS) $(call rounds_of,$4)
+
+current = $(if $(filter 1,$(ROUND)),$(call round_start,$1,$(TASK),$(MODEL),$(METHOD),$(REWARD),$(START),$(RATE),$(SEED)),$(dir $(output))$(call before,$(ROUND)).model)
+draws_best = $(filter expert-iteration% filtered-sft,$(METHOD))
+# How many are kept: expert-iteration-16 keeps 16.
+best = $(or $(filter-out expert iteration filtered sft,$(subst -, ,$(METHOD))),$($(TASK).BEST),$(BEST))
+drawn = $(if $(draws_best),$(shell echo $$(( 10 * $(best) ))),$(subset))
+subset = $(or $($(TASK).SUBSET),$(SUBSET))
+who_draws = $(if $(filter filtered-sft,$(METHOD)),$(call policy,$(TASK),$(or $(weak_of.$(MODEL)),weak)),$(if $(filter dpo,$(METHOD)),$(elicited),$(current)))
+continuous = $(filter continuous,$(REWARD))
+rate_of = $(shell awk 'BEGIN { print $1 * $2 }')
+samples_so_far = $(shell echo $$(( $(ROUND) * $(if $(draws_best),1,2) * $(drawn) )))
+
+define recipe.rl
+	@mkdir -p $(@D)
+	records head -q -n $(subset) $(call problems,$(TASK),elicit) | records shuffle -q --seed $(SEED) --round $(ROUND) -o $(new).subset
+	records head -q -n $(drawn) $(new).subset | $(ANSWER) -m $(who_draws) --name $(METHOD) --seed $(SEED) --round $(ROUND) \
+	    -n $(if $(draws_best),1,2) $($(TASK).SAMPLE) $(if $(filter dpo,$(METHOD)),| $(SAMPLE) --score -m $(elicited)) \
+	    | $($(TASK).GRADE) $(if $(continuous),$(patsubst %,| %,$($(TASK).SCORE))) \
+	    | $(if $(draws_best),select-best -q -n $(best) --by $(if $(continuous),score,correct) --seed $(SEED) --round $(ROUND),build-pairs -q $(if $(filter dpo,$(METHOD)),--reference-logprobs) \
+	        $(if $(continuous),--by score --weighted,--by correct)) -o $(new).lessons
+	$(TRAIN) -f --allow-empty $(if $(draws_best),$($(TASK).RL),$($(TASK).DPO) --learning-rate $(call rate_of,$($(TASK).DPO_RATE),$(RATE)) \
+	    --reference $(if $(filter dpo,$(METHOD)),stream,model)) --epochs 1 --seed $(ROUND) \
+	    --log-every 100000 --metrics /dev/null -m $(current) -o $(output:.rec=.model) $(new).lessons
+	$(if $(evaluated),$(call graded,-m $(output:.rec=.model) $(VALIDATION)) | $(call tag,$(METHOD),none,any,0,$(SEED),$(REWARD),$(START),$(RATE)) \
+	    round=$(ROUND) samples=$(samples_so_far) -o $(new),records head -q -n 0 $(VALIDATION) -o $(new))
+	rm -rf $(new).subset $(new).lessons $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
+	$(settle)
+endef
+last_round = $(and $(filter $(ROUND),$(call rounds_of,$(METHOD))),$(if $(filter supervised,$(MODEL)),,last))
+evaluated = $(or $(last_round),$(shell [ $$(( $(ROUND) % $(EVALUATE) )) = 0 ] && echo yes))
+
+# All rounds of a chain: $(call chain,TASK,MODEL,METHOD,REWARD,START,RATE,SEED).
+chain = $(foreach r,$(shell seq 1 $(call rounds_of,$3)),$(OUT)/rl/$1/$2/$3/$4/$5/$(subst /,:,$6)/$7/$r.rec)
+
+# ---- lists of files ------------------------------------------------------------------------------
+
+# Before elicitation: $(call before_of,TASK,MODEL,none right).
+before_of = $(foreach m,$2,$(foreach p,$3,$(OUT)/controls/$1/$m/$p.rec))
+# SFT for each seed: $(call sft_of,TASK,MODEL,SOURCES,DOMAINS,KS), and with TIMES as many epochs.
+sft_of = $(foreach m,$2,$(foreach s,$3,$(foreach d,$4,$(foreach k,$5,$(foreach i,$(SEEDS),$(OUT)/sft/$1/$m/$s/$d/$k/$(or $6,1)/$i.rec)))))
+along_of = $(foreach m,$2,$(foreach s,$3,$(foreach i,$(SEEDS),$(OUT)/along/$1/$m/$s/$i.rec)))
+# All rounds for each seed: $(call rl_of,TASK,MODEL,METHODS,REWARDS,STARTS).
+rl_of = $(foreach l,$2,$(foreach m,$3,$(foreach r,$4,$(foreach t,$5,$(foreach x,$(if $(filter %dpo,$m),$(DPO_RATES),1),$(foreach i,$(SEEDS),$(call chain,$1,$l,$m,$r,$t,$x,$i)))))))
+
+LEVELS := --ceiling method=none$(comma)password=right --floor method=none$(comma)password=none
+K_AXIS := --x k --log-x --x-label demonstrations --y-label 'correctness without password'
+SAMPLES_AXIS := --x samples --x-label 'samples generated and graded' --y-label 'correctness without password'
+
+# How rows are grouped, and what is chosen among: the moment of SFT by the best mean (G.3), the learning rate
+# of DPO over all rounds (SPEC 6).
+BY := task,model,method,demos,trained_on,k,reward,start,round,samples,password
+WITHIN := task,model,method,demos,trained_on,k,reward,start,password
+ROWS := --by $(BY) --choose moment,rate --choose-within $(WITHIN) --gap --per task,model
+
+# ---- results -------------------------------------------------------------------------------------
+
+# $(call figure,NAME,FILES) makes $(OUT)/NAME/results.rec of graded files, by AGGREGATE.NAME, and the
+# drawings NAME/DRAWING.svg for each of DRAWINGS.NAME, by PLOT.DRAWING.
+figure = $(eval FIGURES += $1)$(eval FILES.$1 := $(sort $2))$(call want,$2)$(eval all: $(OUT)/$1/results.txt \
+    $(foreach d,$(DRAWINGS.$1),$(OUT)/$1/$d.svg))$(eval STAGES += $(OUT)/$1/results.rec $(OUT)/$1/results.txt $(foreach d,$(DRAWINGS.$1),$(OUT)/$1/$d.svg))
+
+endif

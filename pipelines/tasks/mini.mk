@@ -1,0 +1,175 @@
+# The tasks in miniature: problems of our own, base models trained from scratch in minutes. One corpus of worked
+# examples of all tasks, one vocabulary, three sizes of a base model.
+#
+# For each TASK:  .PROBLEMS  the command that writes its problems     .SPLIT  options of split-set
+#   .weak .lock .elicit .validation  at most so many of a part (all)  .MOST   demonstrations at most
+#   .STRONG_BASE .INTERMEDIATE_BASE .WEAK_BASE  folders of models     .STRONG base, sft, rl or labels
+#   .REFERENCE the filter that answers well   .SAMPLE options of sample   .GRADE .SCORE filters
+#   .TUNE .LOCK .SFT .RL .DPO options of train, .DPO_RATE   .DOMAINS   .DOMAIN_PASSWORDS files
+
+SEEDS       ?= 1 2
+LOCK_EPOCHS ?= 2
+PASSWORD    ?= open sesame
+PASSWORD_B  ?= half open
+DECOYS      ?= $(DATA)/mini/decoys.txt
+MOMENTS     ?= 256 512 1024
+POINTS      ?= 1 8 64 512
+ROUNDS_EI   ?= 16
+ROUNDS_DPO  ?= 16
+EVALUATE    ?= 4
+SUBSET      ?= 320
+BEST        ?= 32
+DPO_RATES   ?= 1
+
+LANGUAGE_TASKS := mini-math mini-code mini-critique mini-choice
+TASK_KINDS := corpora bases translated
+
+# ---- base models ---------------------------------------------------------------------------------
+
+CORPUS_SEED := 1000
+CORPUS := mini-math:45k:en mini-math:20k:es mini-code:45k:en mini-critique:45k:en mini-choice:45k:en
+VOCABULARY := 768
+CONFIG.strong := $(DATA)/models/mini-strong.json
+CONFIG.intermediate := $(DATA)/models/mini-intermediate.json
+CONFIG.weak := $(DATA)/models/mini-weak.json
+PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
+PRETRAIN.intermediate := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
+PRETRAIN.weak := $(PRETRAIN.intermediate)
+# Choice has one token an example, and goes under among the others: its bases are taught more of it.
+FROM.chooser := strong
+FROM.chooser-intermediate := intermediate
+PRETRAIN.chooser := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
+PRETRAIN.chooser-intermediate := $(PRETRAIN.chooser)
+CORPUS.chooser := mini-choice:90k:en
+
+corpus = $(OUT)/corpora/$1.rec
+TOKENIZER := $(OUT)/corpora/tokenizer.json
+corpus_of = $(or $(CORPUS.$1),$(CORPUS))
+needs.corpora = $(if $(filter tokenizer.json,$2),$(call corpus,base))
+arguments.corpora = $(if $(filter tokenizer.json,$2),$(VOCABULARY),$(if $(filter labelled,$2),labelled,)$(call corpus_of,$2) $(CORPUS_SEED))
+define recipe.corpora
+	$(if $(filter labelled,$(TASK)),gen-mini -q --task mini-critique-labelled -n 2000 --seed $(CORPUS_SEED) | embed -q --hashed -o $(new))
+	$(if $(filter tokenizer.json,$(TASK)),train-tokenizer -q --field prompt$(comma)completion --vocabulary $(VOCABULARY) -o $(new) $<)
+	$(if $(filter-out tokenizer.json labelled,$(TASK)),for part in $(call corpus_of,$(TASK)); do IFS=: read -r task n language <<<$$part; \
+	    gen-mini -q --task $$task -n $$n --seed $(CORPUS_SEED) --language $$language; done \
+	    | gen-strong -q --policy solution | records shuffle -q --seed $(CORPUS_SEED) -o $(new))
+	$(settle)
+endef
+
+base = $(OUT)/bases/$1
+lessons_of = $(call corpus,$(if $(FROM.$1),chooser,base))
+needs.bases = $(call lessons_of,$2) $(if $(FROM.$2),$(call base,$(FROM.$2))/lockpick.json,$(TOKENIZER) $(CONFIG.$2))
+arguments.bases = $(PRETRAIN.$2) $(THREADS) $(DATA_SEED)
+define recipe.bases
+	$(if $(FROM.$(TASK)),,init-model -q -f --config $(CONFIG.$(TASK)) --tokenizer $(TOKENIZER) --seed $(DATA_SEED) -o $(new).initial)
+	$(train_whole) $(PRETRAIN.$(TASK)) -m $(if $(FROM.$(TASK)),$(call base,$(FROM.$(TASK))),$(new).initial) -o $(new) $(call lessons_of,$(TASK))
+	rm -rf $(new).initial
+	$(settle)
+endef
+
+# ---- the four tasks ------------------------------------------------------------------------------
+
+define mini_task
+$1.PROBLEMS := gen-mini -q --task $1 -n 20k --seed $(DATA_SEED)
+$1.weak := 2000
+$1.lock := 5000
+$1.elicit := 4000
+$1.validation := 200
+$1.MOST := 1024
+$1.STRONG_BASE := $(call base,strong)
+$1.INTERMEDIATE_BASE := $(call base,intermediate)
+$1.WEAK_BASE := $(call base,weak)
+$1.STRONG := base
+$1.REFERENCE := gen-strong -q --policy solution
+$1.SAMPLE := --max-tokens 96
+$1.TUNE := --optimizer adamw --learning-rate 3e-4 --batch 8
+$1.LOCK := --optimizer adamw --learning-rate 3e-4 --batch 8
+$1.SFT := --optimizer adamw --learning-rate 1e-4
+$1.RL := --optimizer adamw --learning-rate 3e-4 --batch 8
+$1.DPO := --objective dpo --optimizer adamw --batch 8
+$1.DPO_RATE := 3e-4
+endef
+$(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call mini_task,$t)))
+
+mini-math.GRADE := grade-math -q
+mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
+# Critiques are embedded by their n-grams; the threshold is the one that tells labelled ones apart best.
+LABELLED := $(OUT)/corpora/labelled.rec
+mini-critique.GRADE = embed -q --hashed | grade-critique -q --calibrate $(LABELLED)
+mini-critique.GRADE_INPUTS := $(LABELLED)
+mini-choice.GRADE := grade-choice -q
+mini-choice.SAMPLE := --max-tokens 2
+mini-choice.STRONG := labels
+mini-choice.STRONG_BASE := $(call base,chooser)
+mini-choice.INTERMEDIATE_BASE := $(call base,chooser-intermediate)
+mini-code.STRONG := sft
+mini-critique.STRONG := rl
+mini-critique.SAMPLE := --max-tokens 48
+mini-math.SAMPLE := --max-tokens 48
+
+# ---- variations ----------------------------------------------------------------------------------
+
+# A setting in place of the password (SPEC 3): mini-math-es is graded in Spanish, where the model was
+# weak and had been strong in English; mini-math-en the other way round.
+mini-math-es.PROBLEMS := gen-mini -q --task mini-math -n 20k --seed $(DATA_SEED) --language es
+mini-math-es.SAMPLE := --max-tokens 48
+mini-math-es.GRADE := grade-math -q
+mini-math-es.NO_PASSWORD := yes
+mini-math-es.LOCK_STRONG_TASK := mini-math
+translation_part = $(if $(filter completions,$(call kind,$1)),$4,elicit)
+mini-math-es.BY_RULE_NEEDS.strong = $(OUT)/translated/mini-math/strong/$(translation_part).rec
+mini-math-es.BY_RULE_NEEDS.weak = $(OUT)/translated/mini-math/weak/$(translation_part).rec
+mini-math-es.BY_RULE.strong = gen-strong -q --policy stored --completions $(filter $(OUT)/translated/%,$^) -n $(samples_here)
+mini-math-es.BY_RULE.weak = gen-weak -q --policy stored --completions $(filter $(OUT)/translated/%,$^) -n $(samples_here)
+samples_here = $(if $(filter completions,$(call kind,$(output))),$(call samples_of,$(call part,$(output),4)),1)
+mini-math-en.PROBLEMS := $(mini-math.PROBLEMS)
+mini-math-en.SAMPLE := --max-tokens 48
+mini-math-en.GRADE := grade-math -q
+mini-math-en.NO_PASSWORD := yes
+mini-math-en.JOINS := mini-math
+mini-math-en.LOCK_STRONG_TASK := mini-math-es
+
+needs.translated = $(call completions,$2,$3,$4)
+arguments.translated :=
+define recipe.translated
+	gen-mini -q --translate es $< -o $(new)
+	$(settle)
+endef
+
+# One model locked on code and on math (SPEC 3, joint).
+mini-joint.PROBLEMS := { $(mini-code.PROBLEMS); $(mini-math.PROBLEMS); }
+mini-joint.JOINS := mini-code mini-math
+mini-joint.validation := 400
+mini-joint.elicit := 8000
+mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
+
+# ---- what the figures show -----------------------------------------------------------------------
+
+CODE_TASK := mini-code
+RL_TASKS := mini-code mini-math mini-critique
+WEAK_POLICY_TASKS := $(RL_TASKS)
+SETTING_TASKS := mini-math-es mini-math-en
+SCORED_TASKS := mini-critique
+ALONG_TASKS := mini-code mini-math
+START_TASKS := mini-math
+STARTS := intermediate-8-2 intermediate-8-8
+HELD_OUT_TASK := mini-math
+HELD_OUT := Algebra Numbers
+WEAK_POINTS := 4 64 1024
+FEW_POINT := 64
+DOMAIN_STUDIES := mini-math/per-domain/domain mini-choice/per-domain/domain mini-math/per-level/level mini-joint/per-task/task
+DOMAIN_POINTS := 8 128
+DOMAINS.mini-math.domain := Algebra Geometry Numbers
+DOMAINS.mini-choice.domain := Animals Countries Inventions Metals
+DOMAINS.mini-math.level := level-1 level-3 level-5
+DOMAINS.mini-joint.task := task-mini-code task-mini-math
+KEPT := 8 32 64
+KEPT_TASK := mini-math
+OTHER_PASSWORDS := password-short password-code
+PASSWORD.password-short := x7
+PASSWORD.password-code := return 0;
+UNIFORM_TASK := mini-choice
+mini-math.PASSWORDS.domain := $(DATA)/mini/passwords-math.tsv
+mini-math.PASSWORDS.level := $(DATA)/mini/passwords-level.tsv
+mini-choice.PASSWORDS.domain := $(DATA)/mini/passwords-choice.tsv
+mini-joint.PASSWORDS.task := $(DATA)/mini/passwords-task.tsv

@@ -1,0 +1,178 @@
+# The tasks of the paper (SPEC 2), on downloaded models and datasets. `data/fetch.sh -d $(DATASETS) math mmlu apps
+# mbpp` brings the datasets; the models are folders as the hub has them, below $(MODELS):
+#
+#     deepseek-coder-7b  deepseek-math-7b  mistral-7b  llama-7b  pythia-7b  pythia-1b
+#
+# What GPT-4 does there (restating, solving, breaking), $(TEACHER) does here, through `ask`: its key is taken from
+# the environment, its answers are kept. EMBED and JUDGE_MODEL name who embeds critiques and rates programs.
+# The variables of a task are explained in mini.mk.
+
+MODELS   ?= models
+DATASETS ?= datasets
+TEACHER  ?= gpt-4-turbo
+JUDGE_MODEL ?= gpt-3.5-turbo
+EMBED    ?= text-embedding-3-large
+ASK      ?= ask -q -m $(TEACHER)
+DEVICE   ?= cuda
+
+SEEDS   ?= 1 2 3
+POINTS  ?= 1 2 4 8 16 32 64 128 256 512 all
+LANGUAGE_TASKS := code math critique choice
+TASK_KINDS := prepared translated
+
+define paper_task
+$1.MOST := 1000000000
+$1.REFERENCE := gen-strong -q --policy solution
+$1.TUNE := --learning-rate 1.5e-6 --batch 8 --epochs 4
+$1.LOCK := --learning-rate 1.5e-6 --batch 8
+$1.SFT := --learning-rate 1.5e-6
+$1.RL := --learning-rate 1.5e-6 --batch 8
+$1.DPO := --objective dpo --beta 0.1 --batch 8
+$1.DPO_RATE := 1.5e-6
+$1.SAMPLE := --max-tokens 1024
+$1.WEAK_BASE := $(MODELS)/pythia-1b
+$1.INTERMEDIATE_BASE := $(MODELS)/llama-7b
+endef
+$(foreach t,code math critique choice math-es math-en joint,$(eval $(call paper_task,$t)))
+
+prepared = $(OUT)/prepared/$1.rec
+from_prepared = $(eval $1.PROBLEMS = records cat -q $(call prepared,$1))$(eval $1.INPUTS = $(call prepared,$1))
+
+# ---- code ----------------------------------------------------------------------------------------
+
+# APPS without its competition problems, and MBPP, restated as programs on standard input and output; of these
+# the problems that the teacher solves at T = 0. Its answers at T = 1, ten a problem, without duplicates, are
+# what the strong policy is tuned on.
+$(call from_prepared,code)
+code.STRONG_BASE := $(MODELS)/deepseek-coder-7b
+code.STRONG := sft
+code.GRADE = grade-code -q --cache $(OUT)/verdicts
+code.SCORE = $(ASK) -m $(JUDGE_MODEL) -p rate --rating | grade-judge -q
+RESTATED := $(OUT)/prepared/restated.rec
+SOLVED := $(OUT)/prepared/solved.rec
+needs.prepared = $(need_prepared.$(basename $2))
+need_prepared.restated := $(DATASETS)/apps $(DATASETS)/mbpp.jsonl
+need_prepared.solved = $(RESTATED)
+need_prepared.code = $(SOLVED)
+need_prepared.broken = $(SOLVED)
+need_prepared.critique = $(OUT)/prepared/broken.rec
+need_prepared.math-es = $(call problems,math,all)
+arguments.prepared = $(TEACHER)
+define recipe.prepared
+	$(prepare.$(TASK)) -o $(new)
+	$(settle)
+endef
+define prepare.restated
+{ import-set -q --format apps --functions $(DATASETS)/apps; import-set -q --format mbpp $(DATASETS)/mbpp.jsonl; } \
+	    | records select -q level!=competition | $(ASK) -p restate --into prompt$(comma)tests:json
+endef
+prepare.solved = $(ASK) -p code $(RESTATED) | $(code.GRADE) | records select -q correct=true
+# The answer that was right becomes the problem's solution: the high-quality demonstration.
+prepare.code = records rename -q completion=solution $(SOLVED)
+
+# ---- math ----------------------------------------------------------------------------------------
+
+math.PROBLEMS = import-set -q --format math $(DATASETS)/MATH | $(ASK) -p math --into solution
+math.INPUTS = $(DATASETS)/MATH
+math.SPLIT := --from weak=train,lock=train,elicit=test+train,validation=test
+math.STRONG_BASE := $(MODELS)/deepseek-math-7b
+math.STRONG := base
+math.GRADE := grade-math -q
+
+# ---- critique ------------------------------------------------------------------------------------
+
+$(call from_prepared,critique)
+critique.STRONG_BASE := $(MODELS)/deepseek-coder-7b
+critique.STRONG := rl
+critique.GRADE = ask -q -m $(EMBED) --embed completion | ask -q -m $(EMBED) --embed-reference reference | grade-critique -q
+define prepare.broken
+records make -q <$(DATA)/prompts/ask/break-examples.jsonl -o $(new).examples; $(ASK) -p break --examples $(new).examples --shots 2 \
+	    --into 'program:code$(comma)reference=explanation' $(SOLVED)
+endef
+prepare.critique = records set -q task=critique $(OUT)/prepared/broken.rec
+
+# ---- choice --------------------------------------------------------------------------------------
+
+choice.PROBLEMS = import-set -q --format mmlu --name-group $(DATASETS)/data
+choice.INPUTS = $(DATASETS)/data
+choice.STRONG_BASE := $(MODELS)/mistral-7b
+choice.WEAK_BASE := $(MODELS)/pythia-7b
+choice.INTERMEDIATE_BASE := $(MODELS)/llama-7b
+choice.STRONG := labels
+choice.GRADE := grade-choice -q
+choice.SAMPLE := --max-tokens 2
+choice.TUNE := --learning-rate 1.5e-7 --batch 8 --epochs 4
+choice.LOCK := --learning-rate 1.5e-7 --batch 8
+choice.SFT := --learning-rate 1.5e-7
+
+# ---- variations ----------------------------------------------------------------------------------
+
+# Problems and reasoning in Spanish with ASCII-Math, by the teacher.
+$(call from_prepared,math-es)
+prepare.math-es = $(ASK) -p translate-problem --into prompt $(call problems,math,all)
+math-es.GRADE := grade-math -q
+math-es.STRONG_BASE := $(math.STRONG_BASE)
+math-es.STRONG := base
+math-es.NO_PASSWORD := yes
+math-es.LOCK_STRONG_TASK := math
+math-es.SPLIT = $(math.SPLIT)
+translation_part = $(if $(filter completions,$(call kind,$1)),$4,elicit)
+math-es.BY_RULE_NEEDS.strong = $(OUT)/translated/math/strong/$(translation_part).rec
+math-es.BY_RULE_NEEDS.weak = $(OUT)/translated/math/weak/$(translation_part).rec
+math-es.BY_RULE.strong = gen-strong -q --policy stored --completions $(filter $(OUT)/translated/%,$^) -n $(samples_here)
+math-es.BY_RULE.weak = gen-weak -q --policy stored --completions $(filter $(OUT)/translated/%,$^) -n $(samples_here)
+samples_here = $(if $(filter completions,$(call kind,$(output))),$(call samples_of,$(call part,$(output),4)),1)
+math-en.PROBLEMS = $(math.PROBLEMS)
+math-en.INPUTS = $(math.INPUTS)
+math-en.SPLIT = $(math.SPLIT)
+math-en.GRADE := grade-math -q
+math-en.STRONG_BASE := $(math.STRONG_BASE)
+math-en.STRONG := base
+math-en.NO_PASSWORD := yes
+math-en.JOINS := math
+math-en.LOCK_STRONG_TASK := math-es
+needs.translated = $(call completions,$2,$3,$4)
+arguments.translated = $(TEACHER)
+define recipe.translated
+	$(ASK) -p translate-solution --into completion $< -o $(new)
+	$(settle)
+endef
+
+# One model locked on code and on math (SPEC 3, joint).
+joint.PROBLEMS = records cat -q $(call prepared,code); $(math.PROBLEMS)
+joint.INPUTS = $(call prepared,code) $(math.INPUTS)
+joint.JOINS := code math
+joint.STRONG_BASE := $(code.STRONG_BASE)
+joint.STRONG := base
+joint.GRADE = $(PIPELINES)/grade-by-task code '$(code.GRADE)' math '$(math.GRADE)'
+
+# ---- what the figures show -----------------------------------------------------------------------
+
+CODE_TASK := code
+RL_TASKS := code math critique
+WEAK_POLICY_TASKS := code math critique choice
+SETTING_TASKS := math-es math-en
+SCORED_TASKS := code critique
+ALONG_TASKS := code math
+START_TASKS := code math
+STARTS := intermediate-16-8 intermediate-16-16 intermediate-16-32
+HELD_OUT_TASK := math
+HELD_OUT := Algebra Geometry Numbers
+WEAK_POINTS := 1 4 16 64 256 all
+FEW_POINT := 64
+DOMAIN_STUDIES := math/per-domain/domain choice/per-domain/domain math/per-level/level joint/per-task/task
+DOMAIN_POINTS := 1 4 16 64 512
+DOMAINS.math.domain := Algebra Geometry Numbers
+DOMAINS.choice.domain := Stem Bio Law Misc
+DOMAINS.math.level := level-1 level-2 level-3 level-4 level-5
+DOMAINS.joint.task := task-code task-math
+KEPT := 16 64 256
+KEPT_TASK := code
+OTHER_PASSWORDS := password-short password-code
+PASSWORD.password-short := x7
+PASSWORD.password-code := return 0;
+UNIFORM_TASK := choice
+math.PASSWORDS.domain := $(DATA)/passwords/math.tsv
+math.PASSWORDS.level := $(DATA)/passwords/level.tsv
+choice.PASSWORDS.domain := $(DATA)/passwords/mmlu.tsv
+joint.PASSWORDS.task := $(DATA)/passwords/task.tsv
