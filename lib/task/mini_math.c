@@ -52,7 +52,7 @@ static int64_t made(int64_t a, char operation, int64_t b) {
     case '*':
         return a * b;
     default:
-        return a % b == 0 ? a / b : 0;
+        return b != 0 && a % b == 0 ? a / b : 0;
     }
 }
 

@@ -42,10 +42,14 @@ void token_pairs_add(struct token_pairs *pairs, int32_t left, int32_t right, int
         grow(pairs);
     slot = slot_of(pairs, left, right);
     if (slot->left < 0) {
-        *slot = (struct token_pair){left, right, 0};
+        *slot = (struct token_pair){.left = left, .right = right};
         pairs->used++;
     }
     slot->count += count;
+}
+
+void token_pairs_bar(struct token_pairs *pairs, int32_t left, int32_t right) {
+    slot_of(pairs, left, right)->barred = true;
 }
 
 void token_pairs_free(struct token_pairs *pairs) {

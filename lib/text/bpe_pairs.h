@@ -5,12 +5,14 @@
 #ifndef LOCKPICK_TEXT_BPE_PAIRS_H
 #define LOCKPICK_TEXT_BPE_PAIRS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct token_pair {
     int32_t left, right; /* left −1: a free place */
     int64_t count;       /* 0: no longer there */
+    bool barred;         /* must not become a token */
 };
 
 /* All zero is an empty table. */
@@ -21,6 +23,8 @@ struct token_pairs {
 
 /* Adds `count`, which may be negative, to what the pair has. */
 void token_pairs_add(struct token_pairs *pairs, int32_t left, int32_t right, int64_t count);
+/* Bars a pair that was added. */
+void token_pairs_bar(struct token_pairs *pairs, int32_t left, int32_t right);
 void token_pairs_free(struct token_pairs *pairs);
 
 #endif

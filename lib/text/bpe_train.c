@@ -103,13 +103,16 @@ static void write_tokenizer(const struct bpe_trainer *trainer, struct buffer *ou
 /* ---- opening ---- */
 
 static bool add_special(struct bpe_trainer *trainer, const char *token, struct error *error) {
+    struct text text = token != NULL ? text_of(token) : (struct text){0};
+
     if (token == NULL)
         return true;
-    if (*token == '\0' || vocabulary_id(&trainer->tokens, text_of(token)) >= 0 ||
-        !utf8_is_clean(text_of(token)))
-        return error_set(error, "special token '%.80s': each must be there once, and be text",
+    if (!utf8_is_clean(text) || text.size < 2 || utf8_step((const uint8_t *)token) == text.size)
+        return error_set(error, "special token '%.80s': two characters or more would be right",
                          token);
-    return vocabulary_add(&trainer->tokens, text_of(token), (int64_t)trainer->reserved++, error);
+    if (vocabulary_id(&trainer->tokens, text) >= 0)
+        return error_set(error, "special token '%.80s' is named twice", token);
+    return vocabulary_add(&trainer->tokens, text, (int64_t)trainer->reserved++, error);
 }
 
 static bool add_bytes(struct bpe_trainer *trainer, struct error *error) {
@@ -270,7 +273,7 @@ static const struct token_pair *best_pair(const struct bpe_trainer *trainer) {
 
     for (size_t i = 0; i < trainer->pairs.slot_count; i++) {
         const struct token_pair *pair = &trainer->pairs.slots[i];
-        if (pair->left >= 0 && pair->count > 0 && is_better(trainer, pair, best))
+        if (pair->left >= 0 && pair->count > 0 && !pair->barred && is_better(trainer, pair, best))
             best = pair;
     }
     return best;
@@ -301,26 +304,21 @@ static void merge_word(struct bpe_trainer *trainer, struct counted_word *word,
     word->size = size;
 }
 
-/* The token of a pair, in vocabulary and merges. */
-static bool add_token(struct bpe_trainer *trainer, struct token_pair pair, struct error *error) {
+/* The token of a pair, in vocabulary and merges. (No two pairs have the same text: what stands
+ * between two borders that no token crosses is merged in one way only.) */
+static bool add_token(struct bpe_trainer *trainer, struct text whole, struct token_pair pair,
+                      struct error *error) {
     struct text left = vocabulary_token(&trainer->tokens, pair.left);
     struct text right = vocabulary_token(&trainer->tokens, pair.right);
     char *merge =
         format_text("%.*s %.*s", (int)left.size, left.bytes, (int)right.size, right.bytes);
-    char *whole = format_text("%.*s%.*s", (int)left.size, left.bytes, (int)right.size, right.bytes);
-    bool fine = vocabulary_add(&trainer->tokens, text_of(whole), trainer->tokens.size, error);
 
     json_array_append_new(trainer->merges, json_string(merge));
     free(merge);
-    free(whole);
-    return fine;
+    return vocabulary_add(&trainer->tokens, whole, trainer->tokens.size, error);
 }
 
-static bool merge_best(struct bpe_trainer *trainer, struct token_pair pair, struct error *error) {
-    int32_t token = (int32_t)trainer->tokens.size;
-
-    if (!add_token(trainer, pair, error))
-        return false;
+static void merge_everywhere(struct bpe_trainer *trainer, struct token_pair pair, int32_t token) {
     for (size_t i = 0; i < trainer->seen.count; i++) {
         struct counted_word *word = &trainer->counted[i];
         if (!has_pair(trainer, word, pair))
@@ -329,7 +327,22 @@ static bool merge_best(struct bpe_trainer *trainer, struct token_pair pair, stru
         merge_word(trainer, word, pair, token);
         count_pairs(trainer, word, 1);
     }
-    return true;
+}
+
+/* Makes the pair a token; bars it where it spells a special one, which no text may become. */
+static bool merge(struct bpe_trainer *trainer, struct token_pair pair, struct error *error) {
+    struct text left = vocabulary_token(&trainer->tokens, pair.left);
+    struct text right = vocabulary_token(&trainer->tokens, pair.right);
+    char *whole = format_text("%.*s%.*s", (int)left.size, left.bytes, (int)right.size, right.bytes);
+    int32_t token = (int32_t)trainer->tokens.size;
+    bool fine = true;
+
+    if (vocabulary_id(&trainer->tokens, text_of(whole)) >= 0)
+        token_pairs_bar(&trainer->pairs, pair.left, pair.right);
+    else if ((fine = add_token(trainer, text_of(whole), pair, error)))
+        merge_everywhere(trainer, pair, token);
+    free(whole);
+    return fine;
 }
 
 bool bpe_trainer_finish(struct bpe_trainer *trainer, struct buffer *out, int64_t *size,
@@ -339,7 +352,7 @@ bool bpe_trainer_finish(struct bpe_trainer *trainer, struct buffer *out, int64_t
     start_symbols(trainer);
     while (trainer->tokens.size < trainer->training->vocabulary &&
            (best = best_pair(trainer)) != NULL)
-        if (!merge_best(trainer, *best, error))
+        if (!merge(trainer, *best, error))
             return false;
     *size = trainer->tokens.size;
     write_tokenizer(trainer, out);

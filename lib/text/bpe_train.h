@@ -22,8 +22,8 @@ struct bpe_training {
     size_t special_count;
 };
 
-/* Fails where tokens come twice or are empty, or the vocabulary has no room for them and the bytes.
- * The settings must outlive the trainer. */
+/* Fails where special tokens come twice or are single characters, or the vocabulary has no room for
+ * them and the bytes. The settings must outlive the trainer. */
 struct bpe_trainer *bpe_trainer_open(const struct bpe_training *training, struct error *error);
 /* Counts the words of a text. Fails on text that is not UTF-8. */
 bool bpe_trainer_add(struct bpe_trainer *trainer, struct text text, struct error *error);

@@ -49,6 +49,13 @@ lines() { # records with a prompt and a solution
     [ "$stderr" = "train-tokenizer: 258 tokens from 1 records; they have no more to learn from" ]
 }
 
+@test "a special token that the text spells out is not learned from it" {
+    for i in $(seq 9); do echo '{"prompt":"ab <|end|> ab"}'; done | records make -q | train-tokenizer -q -n 300 --special ab -o t.json
+    [ "$(echo 'ab<|end|>' | tokenize -t t.json | head -n 1)" = "1 0" ]
+    tokenize -t t.json --literal <<<'ab' | head -n 1 | grep -qE '^[0-9]+ [0-9]+$'
+    [ "$(tokenize -t t.json --literal <<<'<|end|>' | head -n 1 | wc -w)" -gt 1 ]
+}
+
 @test "a model made with it ends at its end token and has as many rows as it has tokens" {
     lines | train-tokenizer -q -n 262 -o t.json
     init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer t.json --set eos_token_id=0 \
@@ -62,9 +69,14 @@ lines() { # records with a prompt and a solution
     run bash -c "train-tokenizer -n 257 --begin '<s>' </dev/null"
     [ "$status" = 2 ]
     [[ "$output" == *"258 to 4194304 hold the 256 bytes"* ]]
-    run train-tokenizer -n 300 --special x --special x
+    run train-tokenizer -n 300 --special xy --special xy
     [ "$status" = 2 ]
-    [[ "$output" == *"special token 'x'"* ]]
+    [[ "$output" == *"special token 'xy' is named twice"* ]]
+    for token in x ü ''; do
+        run train-tokenizer -n 300 --end "$token"
+        [ "$status" = 2 ]
+        [[ "$output" == *"special token '$token': two characters or more"* ]]
+    done
     run train-tokenizer
     [ "$status" = 2 ]
     [[ "$output" == *"-n N says it"* ]]
