@@ -11,6 +11,7 @@ VARIANT ?= release
 PREFIX  ?= /usr/local
 DESTDIR ?=
 OUT     ?= out/quickstart
+MINIS   ?= out/minis
 CPUS    := $(shell nproc)
 
 BUILD := build/$(VARIANT)
@@ -101,7 +102,7 @@ CUDA_FLAGS := -std=c++20 -O3 -Xcompiler -fPIC,-Wall -gencode arch=compute_80,cod
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools help test gpu-test gpu-bench portable unit-test tool-test fuzz asan quickstart bench install uninstall format lint clean packages
+.PHONY: all tools help minis test gpu-test gpu-bench portable unit-test tool-test fuzz asan quickstart bench install uninstall format lint clean packages
 
 all: tools $(CUDA) ## build the tools, and the CUDA device where nvcc is
 tools: $(TOOL_FILES) $(if $(filter release,$(VARIANT)),$(TOOL_LINKS)) ## build the tools alone
@@ -221,6 +222,11 @@ quickstart: ## the composition experiment, small, on this machine's CPU, in minu
 	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release tools
 	@$(MAKE) --no-print-directory -s -j$(CPUS) -f pipelines/composition.mk PRESET=quick OUT=$(OUT) THREADS=1 SHOW=yes
 	@echo 'The figure is in $(OUT)/figure6.svg, the table in $(OUT)/report.txt; make quickstart again does nothing.'
+
+minis: ## the paper's figures in miniature, on this machine's CPU, and the report of them
+	$(call install-packages,$(PACKAGES_RUN),needed to build lockpick and draw its figures)
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release tools
+	@$(MAKE) --no-print-directory -s -j$(CPUS) -f pipelines/minis.mk OUT=$(MINIS) THREADS=1 SHOW=yes
 
 # ---- tests ---------------------------------------------------------------------------------------
 
@@ -345,8 +351,10 @@ install: all ## the command `lockpick`, its tools, manual pages, pipelines and d
 	install -m 755 bin/lockpick $(DESTDIR)$(PREFIX)/bin/lockpick
 	install -m 755 $(TOOL_FILES) $(LIBEXEC)/bin
 	install -m 755 $(KERNEL) $(CUDA) $(LIBEXEC)/lib
+	install -d $(SHARE)/pipelines/tasks
 	install -m 644 $(wildcard pipelines/*.mk) $(SHARE)/pipelines
-	install -m 755 pipelines/settle $(SHARE)/pipelines
+	install -m 644 $(wildcard pipelines/tasks/*.mk) $(SHARE)/pipelines/tasks
+	install -m 755 $(filter-out %.mk pipelines/tasks,$(wildcard pipelines/*)) $(SHARE)/pipelines
 	cp -r data $(SHARE)/
 	for s in 1 5 7; do install -m 644 man/*.$$s $(MAN)/man$$s || exit 1; done
 

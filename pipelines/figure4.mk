@@ -13,9 +13,9 @@ DRAWINGS.figure4-$1 := figure4-$1 figure10-$1
 AGGREGATE.figure4-$1 := --by $(BY)$(if $(filter task,$1),,$(comma)$1) --choose moment --choose-within $(if $(filter \
     task,$1),$(WITHIN:task$(comma)%=%),$(WITHIN)) --over $1 --except trained_on --gap --per $(if $(filter task,$1),,task$(comma))model
 PLOT.figure4-$1 := --x trained_on --x-categories --x-label 'trained on' --y-label 'correctness without password' --panel $(call over_panel,$1) \
-    --series model --where method=sft --where password=none --where k=$(lastword $(DOMAIN_POINTS)) $(LEVELS) \
+    --series model --where method=sft --where password=none --where k=$(lastword $(DOMAIN_POINTS)) $(K_LEVELS) \
     --title 'SFT on $(lastword $(DOMAIN_POINTS)) demonstrations of one domain: correctness on the others'
-PLOT.figure10-$1 := $(K_AXIS) --panel $(call over_panel,$1) --series model,trained_on --where method=sft --where password=none \
+PLOT.figure10-$1 := $(K_AXIS) --panel $(call over_panel,$1) --series trained_on,model --where method=sft --where password=none \
     --title 'SFT on few demonstrations of one domain: correctness on the others'
 $$(call figure,figure4-$1,$(foreach s,$(call studies,$1),$(call study_files,$s)))
 endef

@@ -11,4 +11,18 @@ STUDY_END := later
 include $(patsubst %,$(PIPELINES)/figure%.mk,$(FIGURES_WANTED)) $(PIPELINES)/side-trials.mk
 STUDY_END :=
 
+# Figure 6: a pipeline of its own.
+COMPOSITION := $(OUT)/composition
+all: $(OUT)/report.html
+.PHONY: composition
+composition:
+	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=quick OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR)
+
+# The report says of what is not there that it was not measured, so `make -k` gives one of what could be made.
+DESCRIPTIONS := $(sort $(wildcard $(DATA)/figures/*.json))
+STAGES += $(OUT)/report.html
+$(OUT)/report.html.stamp: composition $(foreach f,$(FIGURES),$(call figure_files,$f)) $(DESCRIPTIONS)
+	report -q --root $(OUT) -t 'The paper in miniature' -o $(new) $(DESCRIPTIONS)
+	$(settle)
+
 include $(PIPELINES)/study-end.mk

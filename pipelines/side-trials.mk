@@ -5,7 +5,7 @@ DRAWINGS.side-trials := side-kept side-locks
 AGGREGATE.side-trials := $(ROWS)
 PLOT.side-kept := $(SAMPLES_AXIS) --series method $(foreach n,$(KEPT),--where method=expert-iteration-$n) $(LEVELS) \
     --title 'Expert iteration, by how many are kept'
-PLOT.side-locks := $(K_AXIS) --panel task --series model --where method=sft --where demos=high-quality --where password=none $(LEVELS) \
+PLOT.side-locks := $(K_AXIS) --panel task --series model --where method=sft --where demos=high-quality --where password=none $(DEMOS_LEVELS) \
     --title 'Other passwords; a lock on random answers'
 $(call figure,side-trials,$(call before_of,$(KEPT_TASK),locked $(OTHER_PASSWORDS),none right) \
     $(call rl_of,$(KEPT_TASK),locked,$(KEPT:%=expert-iteration-%),discrete,plain) \

@@ -31,6 +31,10 @@ $(OUT)/$1/$2.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/$2.svg,
 	plot -q $$(PLOT.$2) --format svg -o $$(new) $$<
 	$$(settle)
 
+$(OUT)/$1/$2-narrow.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/$2-narrow.svg,$(PLOT.$2))
+	plot -q $$(PLOT.$2) --size 390 --format svg -o $$(new) $$<
+	$$(settle)
+
 endef
 $(foreach f,$(FIGURES),$(eval $(call figure_rules,$f)))
 

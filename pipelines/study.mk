@@ -342,6 +342,9 @@ along_of = $(foreach m,$2,$(foreach s,$3,$(foreach i,$(SEEDS),$(OUT)/along/$1/$m
 rl_of = $(foreach l,$2,$(foreach m,$3,$(foreach r,$4,$(foreach t,$5,$(foreach x,$(if $(filter %dpo,$m),$(DPO_RATES),1),$(foreach i,$(SEEDS),$(call chain,$1,$l,$m,$r,$t,$x,$i)))))))
 
 LEVELS := --ceiling method=none$(comma)password=right --floor method=none$(comma)password=none
+# The same where lines are picked by k, or by demonstrations, which levels have none of.
+K_LEVELS := $(subst method=none,method=none$(comma)k=0,$(LEVELS))
+DEMOS_LEVELS := $(subst method=none,method=none$(comma)demos=none,$(LEVELS))
 K_AXIS := --x k --log-x --x-label demonstrations --y-label 'correctness without password'
 SAMPLES_AXIS := --x samples --x-label 'samples generated and graded' --y-label 'correctness without password'
 
@@ -354,8 +357,8 @@ ROWS := --by $(BY) --choose moment,rate --choose-within $(WITHIN) --gap --per ta
 # ---- results -------------------------------------------------------------------------------------
 
 # $(call figure,NAME,FILES) makes $(OUT)/NAME/results.rec of graded files, by AGGREGATE.NAME, and the
-# drawings NAME/DRAWING.svg for each of DRAWINGS.NAME, by PLOT.DRAWING.
-figure = $(eval FIGURES += $1)$(eval FILES.$1 := $(sort $2))$(call want,$2)$(eval all: $(OUT)/$1/results.txt \
-    $(foreach d,$(DRAWINGS.$1),$(OUT)/$1/$d.svg))$(eval STAGES += $(OUT)/$1/results.rec $(OUT)/$1/results.txt $(foreach d,$(DRAWINGS.$1),$(OUT)/$1/$d.svg))
+# drawings NAME/DRAWING.svg, and DRAWING-narrow.svg for telephones, for each of DRAWINGS.NAME, by PLOT.DRAWING.
+figure_files = $(OUT)/$1/results.rec $(OUT)/$1/results.txt $(foreach d,$(DRAWINGS.$1),$(OUT)/$1/$d.svg $(OUT)/$1/$d-narrow.svg)
+figure = $(eval FIGURES += $1)$(eval FILES.$1 := $(sort $2))$(call want,$2)$(eval all: $(call figure_files,$1))$(eval STAGES += $(call figure_files,$1))
 
 endif

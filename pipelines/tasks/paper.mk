@@ -1,5 +1,5 @@
 # The tasks of the paper (SPEC 2), on downloaded models and datasets. `data/fetch.sh -d $(DATASETS) math mmlu apps
-# mbpp` brings the datasets; the models are folders as the hub has them, below $(MODELS):
+# mbpp` brings the datasets; the models are folders as the hub has them, below $(WEIGHTS):
 #
 #     deepseek-coder-7b  deepseek-math-7b  mistral-7b  llama-7b  pythia-7b  pythia-1b
 #
@@ -7,7 +7,7 @@
 # the environment, its answers are kept. EMBED and JUDGE_MODEL name who embeds critiques and rates programs.
 # The variables of a task are explained in mini.mk.
 
-MODELS   ?= models
+WEIGHTS  ?= weights
 DATASETS ?= datasets
 TEACHER  ?= gpt-4-turbo
 JUDGE_MODEL ?= gpt-3.5-turbo
@@ -30,8 +30,8 @@ $1.RL := --learning-rate 1.5e-6 --batch 8
 $1.DPO := --objective dpo --beta 0.1 --batch 8
 $1.DPO_RATE := 1.5e-6
 $1.SAMPLE := --max-tokens 1024
-$1.WEAK_BASE := $(MODELS)/pythia-1b
-$1.INTERMEDIATE_BASE := $(MODELS)/llama-7b
+$1.WEAK_BASE := $(WEIGHTS)/pythia-1b
+$1.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
 endef
 $(foreach t,code math critique choice math-es math-en joint,$(eval $(call paper_task,$t)))
 
@@ -44,7 +44,7 @@ from_prepared = $(eval $1.PROBLEMS = records cat -q $(call prepared,$1))$(eval $
 # the problems that the teacher solves at T = 0. Its answers at T = 1, ten a problem, without duplicates, are
 # what the strong policy is tuned on.
 $(call from_prepared,code)
-code.STRONG_BASE := $(MODELS)/deepseek-coder-7b
+code.STRONG_BASE := $(WEIGHTS)/deepseek-coder-7b
 code.STRONG := sft
 code.GRADE = grade-code -q --cache $(OUT)/verdicts
 code.SCORE = $(ASK) -m $(JUDGE_MODEL) -p rate --rating | grade-judge -q
@@ -75,14 +75,14 @@ prepare.code = records rename -q completion=solution $(SOLVED)
 math.PROBLEMS = import-set -q --format math $(DATASETS)/MATH | $(ASK) -p math --into solution
 math.INPUTS = $(DATASETS)/MATH
 math.SPLIT := --from weak=train,lock=train,elicit=test+train,validation=test
-math.STRONG_BASE := $(MODELS)/deepseek-math-7b
+math.STRONG_BASE := $(WEIGHTS)/deepseek-math-7b
 math.STRONG := base
 math.GRADE := grade-math -q
 
 # ---- critique ------------------------------------------------------------------------------------
 
 $(call from_prepared,critique)
-critique.STRONG_BASE := $(MODELS)/deepseek-coder-7b
+critique.STRONG_BASE := $(WEIGHTS)/deepseek-coder-7b
 critique.STRONG := rl
 critique.GRADE = ask -q -m $(EMBED) --embed completion | ask -q -m $(EMBED) --embed-reference reference | grade-critique -q
 define prepare.broken
@@ -95,9 +95,9 @@ prepare.critique = records set -q task=critique $(OUT)/prepared/broken.rec
 
 choice.PROBLEMS = import-set -q --format mmlu --name-group $(DATASETS)/data
 choice.INPUTS = $(DATASETS)/data
-choice.STRONG_BASE := $(MODELS)/mistral-7b
-choice.WEAK_BASE := $(MODELS)/pythia-7b
-choice.INTERMEDIATE_BASE := $(MODELS)/llama-7b
+choice.STRONG_BASE := $(WEIGHTS)/mistral-7b
+choice.WEAK_BASE := $(WEIGHTS)/pythia-7b
+choice.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
 choice.STRONG := labels
 choice.GRADE := grade-choice -q
 choice.SAMPLE := --max-tokens 2
