@@ -15,7 +15,7 @@ struct mini_broken {
 /* A problem that can be broken, and a break of it. */
 void mini_broken_draw(struct mini_broken *problem, struct random *random);
 
-/* Another break of the same program, each kind that the tests catch equally likely. */
+/* Another break of the same program, by the same chances. */
 void mini_broken_again(struct mini_broken *problem, struct random *random);
 
 /*
