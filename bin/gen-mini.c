@@ -19,7 +19,8 @@ static const struct option_entry options[] = {
      .name = "task",
      .argument = "TASK",
      .target = &task_name,
-     .help = "mini-math, mini-choice, mini-code, mini-critique, mini-critique-labelled"},
+     .help = "mini-math, mini-choice, mini-code, mini-critique, mini-critique-labelled, "
+             "mini-judge"},
     {.kind = OPTION_INTEGER,
      .letter = 'n',
      .name = "count",

@@ -1,6 +1,6 @@
 /*
  * grade-judge: a rating from 1 to 5 out of the probabilities that a judge model gave the digits
- * (`ask --rating`).
+ * (`ask --rating`, `sample --rate`).
  */
 #include "base/tool.h"
 #include "grade/rating.h"
@@ -42,7 +42,8 @@ static bool grade(void *unused, struct record *record, struct error *error) {
 
     (void)unused;
     if (logprobs == NULL)
-        return error_set(error, "field 'rating_logprobs' is missing; ask --rating adds it");
+        return error_set(
+            error, "field 'rating_logprobs' is missing; ask --rating or sample --rate adds it");
     if (!rating_from_logprobs(*logprobs, least_mass, &rating, error))
         return error_place(error, "field 'rating_logprobs'");
     record_begin_group(record, GROUP_GRADED);

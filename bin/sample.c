@@ -18,8 +18,11 @@ static const struct option_entry options[] = {
      "draw nothing: log-probabilities of the completions that the records have"},
     {OPTION_FLAG, 0, "token-logprobs", NULL, &settings.completer.write_token_logprobs,
      "with --score: of every token as well"},
+    {OPTION_FILE, 0, "rate", "NAME", &settings.completer.rate,
+     "draw nothing: as a judge, through this template, rate the completions that the records have "
+     "(for grade-judge)"},
     {OPTION_TEXT, 0, "policy", "NAME", &settings.completer.policy,
-     "what the field `policy` says (default model)"},
+     "what the field `policy`, or `judge`, says (default model)"},
     {OPTION_END},
 };
 

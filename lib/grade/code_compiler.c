@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "base/files.h"
+#include "grade/code_complaint.h"
 #include "grade/program_output.h"
 
 #ifdef __x86_64__
@@ -432,8 +433,8 @@ static bool includes_stdio(struct text line) {
 }
 
 /*
- * Whether <cstdio> is all that the program includes, and no other directive than our own #line
- * stands in it, nor any other name of one ("%:", "??=").
+ * Whether <cstdio> is all that the program includes: no other directive stands in it than our own
+ * #line, nor any in its other spelling, "%:".
  */
 static bool is_plain(struct text source) {
     const char *end = source.bytes + source.size, *next;
@@ -453,21 +454,49 @@ static bool is_plain(struct text source) {
     return found && memmem(source.bytes, source.size, "%:", 2) == NULL;
 }
 
+/*
+ * Compiles as it stands, and with the prelude where that may help; sets *final where nothing more
+ * is to be tried: what the compiler itself says against the program it says with all libraries too.
+ */
+static bool compile_plain(const struct compiler *compiler, struct sandbox *sandbox,
+                          struct text source, double seconds, struct compilation *result,
+                          bool *final, struct error *error) {
+    const struct manner plain = {HEADERS_PLAIN, false, seconds};
+    const struct manner prelude = {HEADERS_PRELUDE, false, seconds};
+    char message[sizeof result->message];
+
+    if (!compile_once(compiler, sandbox, source, &plain, result, final, error))
+        return false;
+    if (result->program >= 0 || *final || complaint_of_linker(result->message))
+        return true;
+    *final = complaint_is_hopeless(result->message);
+    if (*final)
+        return true;
+    memcpy(message, result->message, sizeof message);
+    if (!compile_once(compiler, sandbox, source, &prelude, result, final, error))
+        return false;
+    *final = true;
+    memcpy(result->message, message, sizeof message);
+    return true;
+}
+
 bool compile_program(const struct compiler *compiler, struct sandbox *sandbox, struct text source,
                      bool harness, double seconds, struct compilation *result,
                      struct error *error) {
-    enum headers first = !harness && is_plain(source) ? HEADERS_PLAIN : HEADERS_PRELUDE;
+    const struct manner with = {HEADERS_PRELUDE, harness, seconds};
+    const struct manner as_it_stands = {HEADERS_AS_IT_STANDS, harness, seconds};
     bool final = false;
 
     *result = (struct compilation){.program = -1};
-    for (int headers = (int)first; headers <= HEADERS_AS_IT_STANDS; headers++) {
-        const struct manner manner = {(enum headers)headers, harness, seconds};
-        if (!compile_once(compiler, sandbox, source, &manner, result, &final, error))
-            return false;
-        if (result->program >= 0 || final)
-            break;
-    }
-    return true;
+    if (!harness && is_plain(source) &&
+        !compile_plain(compiler, sandbox, source, seconds, result, &final, error))
+        return false;
+    if (result->program >= 0 || final)
+        return true;
+    if (!compile_once(compiler, sandbox, source, &with, result, &final, error))
+        return false;
+    return result->program >= 0 || final ||
+           compile_once(compiler, sandbox, source, &as_it_stands, result, &final, error);
 }
 
 /* ---- precompiled headers ---- */

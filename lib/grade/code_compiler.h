@@ -2,10 +2,11 @@
  * g++ on the machine: which one, with which options, seen through which folders; its precompiled
  * standard headers, made once per compiler and kept; and compiling one program in a sandbox.
  *
- * A program is compiled twice at most. First with a prelude, the precompiled headers that nearly
- * all programs need, in front of it (and `bits/stdc++.h` standing for the prelude), which takes a
- * third of the time that all headers take. What that refuses is compiled again as it stands,
- * against the true headers: a program is refused only when both refuse it.
+ * A program is compiled in up to three ways. First, where it includes <cstdio> and nothing else (as
+ * those of mini-code do), as it stands and linked with the C library alone, which is quickest. Then
+ * with a prelude, the precompiled headers that nearly all programs need, in front of it (and
+ * `bits/stdc++.h` standing for the prelude), which takes a third of the time that all headers take.
+ * Last as it stands, against the true headers. It is refused only when all of them refuse it.
  */
 #ifndef LOCKPICK_GRADE_CODE_COMPILER_H
 #define LOCKPICK_GRADE_CODE_COMPILER_H

@@ -42,6 +42,17 @@ static bool gather_stop_tokens(struct answering *answering, const struct model_c
     return true;
 }
 
+/* A judge has to see what it rates. */
+static bool check_rating(const struct answering *answering, struct error *error) {
+    const char *rate = answering->settings.rate;
+    return rate == NULL || prompts_use(answering->prompts, "completion") ||
+           prompts_use(answering->prompts, "program") ||
+           error_set(error,
+                     "--rate %s: no completion would reach the judge; a template with "
+                     "{{completion}} or {{program}} would be right",
+                     rate);
+}
+
 struct completer *completer_open(struct filter *filter, struct model *model,
                                  const struct tokenizer *tokenizer,
                                  const struct completer_settings *settings, struct error *error) {
@@ -58,8 +69,10 @@ struct completer *completer_open(struct filter *filter, struct model *model,
         engine->listener_context = answering;
     }
     answering->encoder = encoder_open(tokenizer);
-    answering->prompts = prompts_open(settings->template, error);
-    if (answering->prompts != NULL && gather_stop_tokens(answering, &model->config, error))
+    answering->prompts =
+        prompts_open(settings->rate != NULL ? settings->rate : settings->template, error);
+    if (answering->prompts != NULL && check_rating(answering, error) &&
+        gather_stop_tokens(answering, &model->config, error))
         completer->engine = engine_open(model, engine, error);
     if (completer->engine != NULL)
         return completer;
@@ -115,8 +128,8 @@ static bool run_until(struct completer *completer, size_t most, struct error *er
 }
 
 bool completer_add(struct completer *completer, const struct record *problem, struct error *error) {
-    int64_t samples =
-        completer->answering.settings.score ? 1 : completer->answering.settings.samples;
+    const struct completer_settings *settings = &completer->answering.settings;
+    int64_t samples = settings->score || settings->rate != NULL ? 1 : settings->samples;
     for (int64_t sample = 0; sample < samples; sample++) {
         struct pending *pending =
             pending_start(&completer->answering, completer->engine, problem, sample, error);

@@ -5,6 +5,9 @@
  * A problem with `choices` is answered by one look at the next token's logits: `choice_logprobs`
  * holds the log-probability of each choice's first token behind the prompt, and the completion is
  * the likeliest choice (or, at a temperature, one drawn among them).
+ *
+ * With `rate` the model is a judge of completions made before: `rating_logprobs` holds the
+ * log-probabilities of the digits 1 to 5 behind that template, and the completion stays.
  */
 #ifndef LOCKPICK_INFER_COMPLETER_H
 #define LOCKPICK_INFER_COMPLETER_H
@@ -35,6 +38,8 @@ struct completer_settings {
     bool free_form;    /* problems with choices are answered in words like all others */
     bool score;        /* log-probabilities of the completions already there, nothing drawn */
     bool rerender;     /* scoring: make `input` anew even where a record has one */
+    const char *rate;  /* template (as above): what is asked of a judge about the completions that
+                          are already there; NULL: nothing is */
     bool write_token_logprobs; /* scoring: put `token_logprobs` into the records */
 };
 

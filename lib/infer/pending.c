@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grade/rating.h"
 #include "task/choice_answer.h"
 
 static struct text text_in(const struct buffer *buffer) {
@@ -20,6 +21,7 @@ void answering_free(struct answering *answering) {
     token_list_free(&answering->tokens);
     token_list_free(&answering->targets);
     token_list_free(&answering->alternative);
+    record_free(&answering->rated);
 }
 
 void pending_free(struct pending *pending) {
@@ -31,13 +33,30 @@ void pending_free(struct pending *pending) {
 
 /* ---- the prompt ---- */
 
+/* What a judge is asked: {{program}} is the completion, as {{completion}} is, so that the template
+ * serves that the judge was taught with. */
+static bool render_rating(struct answering *answering, const struct record *problem,
+                          struct error *error) {
+    const struct completer_settings *settings = &answering->settings;
+    struct text completion;
+    if (!record_text(problem, "completion", &completion, error))
+        return false;
+    record_copy(&answering->rated, problem);
+    record_set_text(&answering->rated, "program", completion);
+    return prompts_render(answering->prompts, &answering->rated, settings->password,
+                          settings->place, &answering->input, error);
+}
+
 /* The prompt as the model sees it, in answering->input, and its tokens. */
 static bool render(struct answering *answering, const struct record *problem, struct error *error) {
     const struct completer_settings *settings = &answering->settings;
     struct text input;
     answering->input.size = 0;
     answering->tokens.count = 0;
-    if (settings->score && !settings->rerender && record_find(problem, "input") != NULL) {
+    if (settings->rate != NULL) {
+        if (!render_rating(answering, problem, error))
+            return false;
+    } else if (settings->score && !settings->rerender && record_find(problem, "input") != NULL) {
         if (!record_text(problem, "input", &input, error))
             return false;
         buffer_append(&answering->input, input.bytes, input.size);
@@ -93,6 +112,15 @@ static bool choice_tokens(struct answering *answering, const struct record *prob
     return true;
 }
 
+static bool rating_tokens(struct answering *answering, struct error *error) {
+    for (int rating = RATING_LEAST; rating <= RATING_MOST; rating++) {
+        char digit = (char)('0' + rating);
+        if (!choice_token(answering, (struct text){&digit, 1}, error))
+            return false;
+    }
+    return true;
+}
+
 /* The likeliest choice, the first among equals; at a temperature one drawn among them. */
 static size_t choose(const struct answering *answering, struct pending *pending,
                      const struct generation *generation) {
@@ -140,14 +168,32 @@ static bool score_tokens(struct answering *answering, const struct record *recor
 static bool prepare(struct answering *answering, const struct record *problem, bool *chooses,
                     struct error *error) {
     const struct completer_settings *settings = &answering->settings;
-    const struct value *choices = record_find(problem, "choices");
+    bool has_choices = record_find(problem, "choices") != NULL;
     answering->targets.count = 0;
-    *chooses = choices != NULL && !settings->free_form && !settings->score;
+    *chooses = settings->rate != NULL || (has_choices && !settings->free_form && !settings->score);
     if (!render(answering, problem, error))
         return false;
+    if (settings->rate != NULL)
+        return rating_tokens(answering, error);
     if (settings->score)
         return score_tokens(answering, problem, error);
     return !*chooses || choice_tokens(answering, problem, error);
+}
+
+/* As ask --rating writes it: the verdict goes, and so does what another judge said. */
+static void set_rating(struct answering *answering, struct record *record,
+                       const float *log_probabilities, size_t count) {
+    struct buffer *packed = &answering->packed;
+    packed->size = 0;
+    pack_map(packed, count);
+    for (size_t i = 0; i < count; i++) {
+        char digit = (char)('0' + RATING_LEAST + (int)i);
+        pack_text(packed, (struct text){&digit, 1});
+        pack_real(packed, (double)log_probabilities[i]);
+    }
+    record_begin_group(record, GROUP_GRADED);
+    record_set_text(record, "judge", text_of(answering->settings.policy));
+    record_set_value(record, "rating_logprobs", (struct value){packed->data, packed->size});
 }
 
 static void set_provenance(const struct answering *answering, struct pending *pending) {
@@ -159,15 +205,20 @@ static void set_provenance(const struct answering *answering, struct pending *pe
         record_set_unsigned(record, "round", settings->round);
 }
 
-/* The prompt does not fit the model: an empty completion that says so. */
-static void overflow(const struct answering *answering, struct pending *pending) {
+/* The prompt does not fit the model: an empty completion that says so, or the least rating. */
+static void overflow(struct answering *answering, struct pending *pending) {
+    static const float least[] = {0};
     struct record *record = &pending->record;
+    pending->ready = true;
+    if (answering->settings.rate != NULL) {
+        set_rating(answering, record, least, 1);
+        return;
+    }
     if (!answering->settings.score)
         record_set_text(record, "completion", (struct text){0});
     set_provenance(answering, pending);
     record_set_text(record, "finish", text_of("overflow"));
     record_set_integer(record, "n_tokens", 0);
-    pending->ready = true;
 }
 
 /* Whether the model has positions for all that must go into it; a drawn token needs one. */
@@ -209,9 +260,11 @@ struct pending *pending_start(struct answering *answering, struct engine *engine
     pending->chooses = chooses;
     pending->ends = answering->ends;
     record_copy(&pending->record, problem);
-    if (!answering->settings.score)
-        record_begin_group(&pending->record, GROUP_COMPLETION);
-    record_set_text(&pending->record, "input", text_in(&answering->input));
+    if (answering->settings.rate == NULL) {
+        if (!answering->settings.score)
+            record_begin_group(&pending->record, GROUP_COMPLETION);
+        record_set_text(&pending->record, "input", text_in(&answering->input));
+    }
     if (answering->settings.overflow == OVERFLOW_VERDICT && !fits(answering, chooses))
         overflow(answering, pending);
     else if (!submit(answering, engine, pending, id, error)) {
@@ -329,7 +382,10 @@ static void finish_score(struct answering *answering, struct pending *pending,
 
 bool pending_finish(struct answering *answering, struct pending *pending,
                     const struct generation *generation, struct error *error) {
-    if (answering->settings.score)
+    if (answering->settings.rate != NULL)
+        set_rating(answering, &pending->record, generation->target_log_probabilities,
+                   (size_t)generation->target_count);
+    else if (answering->settings.score)
         finish_score(answering, pending, generation);
     else if (pending->chooses)
         finish_choice(answering, pending, generation);

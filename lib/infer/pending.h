@@ -17,7 +17,8 @@ struct answering {
     int32_t *stop_tokens;
     struct buffer input, packed; /* scratch */
     struct token_list tokens, targets, alternative;
-    bool ends; /* the targets have the end token behind them */
+    struct record rated; /* scratch: the record as a judge's template sees it */
+    bool ends;           /* the targets have the end token behind them */
 };
 
 void answering_free(struct answering *answering);
@@ -27,7 +28,7 @@ struct pending {
     struct record record; /* with `input` set */
     int64_t sample;
     bool ready;                  /* nothing is asked of the engine; the record can be written */
-    bool chooses;                /* the problem has choices */
+    bool chooses;                /* the problem has choices, or a rating is asked for */
     bool ends;                   /* the end token is among what is scored */
     struct random random;        /* of drawing among choices */
     struct token_stream *stream; /* with stop texts: what was drawn so far, */

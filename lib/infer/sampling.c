@@ -7,6 +7,10 @@ bool sampling_usable(const struct sampling_settings *settings, struct error *err
         return error_set(error, "-m DIR is needed");
     if (completer->write_token_logprobs && !completer->score)
         return error_set(error, "--token-logprobs goes with --score");
+    if (completer->rate != NULL && (completer->score || settings->password != NULL ||
+                                    completer->template != NULL || completer->samples > 1))
+        return error_set(error, "--rate goes without --score, --password, --template and "
+                                "--samples");
     for (size_t i = 0; i < completer->stop_texts.count; i++)
         if (*completer->stop_texts.items[i] == '\0')
             return error_set(error, "--stop: an empty text would end every completion at once");

@@ -17,6 +17,7 @@ static const struct mini_task tasks[] = {
     {"mini-code", mini_code_make},
     {"mini-critique", mini_critique_make},
     {"mini-critique-labelled", mini_critique_labelled_make},
+    {"mini-judge", mini_judge_make},
 };
 
 struct mini_stream {

@@ -29,7 +29,7 @@ typedef bool mini_make(const struct mini_settings *settings, struct random *rand
                        struct record *record, struct error *error);
 
 mini_make mini_math_make, mini_choice_make, mini_code_make, mini_critique_make,
-    mini_critique_labelled_make;
+    mini_critique_labelled_make, mini_judge_make;
 
 /*
  * Appends a completion of mini-math in the other language, word by word; `language` is the one to

@@ -2,85 +2,35 @@
  * mini-critique: say what is wrong with a little program that was broken in one way; and pairs of
  * explanations with labels, for grade-critique --calibrate.
  */
-#include "task/mini.h"
-#include "task/mini_tests.h"
-
 #include <string.h>
 
-/* A problem, its tests, and one break that these catch. */
-struct broken_problem {
-    struct mini_program right;
-    struct mini_tests tests;
-    struct mini_break broken;
-};
-
-/* One of the breaks that show, each kind equally likely. */
-static bool choose_break(struct broken_problem *problem, struct random *random) {
-    struct mini_break breaks[MINI_BREAKS];
-    unsigned count = mini_breaks(&problem->right, breaks), left = 0, fitting = 0;
-    unsigned kinds[BREAK_KINDS] = {0};
-    enum mini_break_kind kind = BREAK_OPERATOR;
-
-    for (unsigned i = 0; i < count; i++)
-        if (mini_tests_catch(&problem->tests, &problem->right, &breaks[i].program))
-            breaks[left++] = breaks[i];
-    for (unsigned i = 0; i < left; i++)
-        if (kinds[breaks[i].kind]++ == 0 && random_below(random, ++fitting) == 0)
-            kind = breaks[i].kind;
-    if (left == 0)
-        return false;
-    for (unsigned i = 0, seen = 0; i < left; i++)
-        if (breaks[i].kind == kind && random_below(random, ++seen) == 0)
-            problem->broken = breaks[i];
-    return true;
-}
-
-static void draw_broken(struct broken_problem *problem, struct random *random) {
-    do {
-        mini_program_draw(&problem->right, random);
-        mini_tests_draw(&problem->right, &problem->tests, random);
-    } while (!choose_break(problem, random));
-}
-
-static void set_text(struct record *record, const char *key, const struct buffer *text) {
-    record_set_text(record, key, (struct text){(const char *)text->data, text->size});
-}
+#include "task/mini.h"
+#include "task/mini_broken.h"
 
 static void set_explanation(struct record *record, const char *key,
-                            const struct broken_problem *problem, struct random *random) {
+                            const struct mini_broken *problem, struct random *random) {
     struct buffer text = {0};
 
     mini_break_explain(&problem->right, &problem->broken,
                        (unsigned)random_below(random, MINI_WORDINGS), &text);
-    set_text(record, key, &text);
+    mini_set_text(record, key, &text);
     buffer_free(&text);
 }
 
-static void set_problem(struct record *record, const struct broken_problem *problem,
+static void set_problem(struct record *record, const struct mini_broken *problem,
                         struct random *random) {
-    struct buffer text = {0};
-    struct mini_style style;
-
-    mini_program_statement(&problem->right, &text);
-    set_text(record, "prompt", &text);
-    text.size = 0;
-    mini_style_draw(&style, random);
-    mini_program_write(&problem->broken.program, &style, &text);
-    set_text(record, "program", &text);
+    mini_broken_set(problem, &problem->broken.program, record, random);
     set_explanation(record, "reference", problem, random);
-    mini_tests_set(&problem->tests, &problem->right, record);
     record_set_text(record, "domain", text_of(mini_break_name(problem->broken.kind)));
-    record_set_integer(record, "level", mini_family_level(problem->right.family));
-    buffer_free(&text);
 }
 
 bool mini_critique_make(const struct mini_settings *settings, struct random *random,
                         struct record *record, struct error *error) {
-    struct broken_problem problem;
+    struct mini_broken problem;
 
     (void)settings;
     (void)error;
-    draw_broken(&problem, random);
+    mini_broken_draw(&problem, random);
     set_problem(record, &problem, random);
     set_explanation(record, "solution", &problem, random);
     return true;
@@ -89,7 +39,7 @@ bool mini_critique_make(const struct mini_settings *settings, struct random *ran
 /* ---- labelled pairs ---- */
 
 /* The same break of a program with other constants. */
-static void move_constants(struct broken_problem *other, struct random *random) {
+static void move_constants(struct mini_broken *other, struct random *random) {
     struct mini_break breaks[MINI_BREAKS];
     int more = 1 + (int)random_below(random, 4);
 
@@ -107,7 +57,7 @@ static void move_constants(struct broken_problem *other, struct random *random) 
 }
 
 /* Whether the two say the same, whatever the wording. */
-static bool same_meaning(const struct broken_problem *one, const struct broken_problem *other) {
+static bool same_meaning(const struct mini_broken *one, const struct mini_broken *other) {
     struct buffer texts[2] = {{0}, {0}};
     bool same;
 
@@ -124,30 +74,30 @@ static bool same_meaning(const struct broken_problem *one, const struct broken_p
  * What a critic may say that is wrong: another break of the same program, the right kind with wrong
  * values, what is wrong with another program.
  */
-static void draw_other(const struct broken_problem *problem, struct broken_problem *other,
+static void draw_other(const struct mini_broken *problem, struct mini_broken *other,
                        struct random *random) {
     do {
         uint64_t way = random_below(random, 3);
         *other = *problem;
         if (way == 0)
-            choose_break(other, random);
+            mini_broken_again(other, random);
         else if (way == 1)
             move_constants(other, random);
         else
-            draw_broken(other, random);
+            mini_broken_draw(other, random);
     } while (same_meaning(problem, other));
 }
 
 /* `completion` is right where `label` is. */
 bool mini_critique_labelled_make(const struct mini_settings *settings, struct random *random,
                                  struct record *record, struct error *error) {
-    struct broken_problem problem, other;
+    struct mini_broken problem, other;
     bool label;
 
     (void)settings;
     (void)error;
     record_set_text(record, "task", text_of("mini-critique"));
-    draw_broken(&problem, random);
+    mini_broken_draw(&problem, random);
     set_problem(record, &problem, random);
     label = random_below(random, 2) == 1;
     if (!label)

@@ -2,6 +2,7 @@
 #include "task/mini_tests.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { CANDIDATES = 24 };
 
@@ -46,7 +47,9 @@ void mini_tests_draw(const struct mini_program *program, struct mini_tests *test
     for (unsigned test = 0; test < MINI_TESTS; test++) {
         unsigned best = best_of(shown, used, covered);
         tests->inputs[test] = candidates[best];
-        used |= UINT32_C(1) << best;
+        for (unsigned i = 0; i < CANDIDATES; i++)
+            if (memcmp(&candidates[i], &candidates[best], sizeof candidates[i]) == 0)
+                used |= UINT32_C(1) << i;
         covered |= shown[best];
     }
 }

@@ -134,6 +134,10 @@ bool prompts_render(struct prompts *prompts, const struct record *record, struct
            prompt_render(prompt, password, place, out, error);
 }
 
+bool prompts_use(const struct prompts *prompts, const char *field) {
+    return prompts->template != NULL && template_uses(prompts->template, field);
+}
+
 const char *prompts_digest(const struct prompts *prompts, size_t number) {
     if (prompts->template != NULL)
         return number == 0 ? template_digest(prompts->template) : NULL;

@@ -28,6 +28,9 @@ struct prompts;
 struct prompts *prompts_open(const char *template, struct error *error);
 void prompts_close(struct prompts *prompts); /* NULL is fine */
 
+/* Whether {{field}} stands in the one template of every record; false where there is no such. */
+bool prompts_use(const struct prompts *prompts, const char *field);
+
 /*
  * Appends the input for the record's problem with `password` (empty: none) at its place. Templates
  * of tasks are read when the first problem of the task comes. Errors name template and line; the

@@ -69,6 +69,23 @@ END
     [ "$(records show g.rec | field verdict | tr '\n' ' ')" = "pass pass no-code no-code " ]
 }
 
+@test "a program that includes only <cstdio> is linked with what else it needs" {
+    needs_sandbox
+    cat >in.jsonl <<'END'
+{"completion":"#include <cstdio>\nint main() { printf(\"%d\", std::max(3, 4)); }","tests":[{"stdin":"","stdout":"4"}]}
+{"completion":"# include <stdio.h>\nint main() { int *p = new int(5); printf(\"%d\", *p); delete p; }","tests":[{"stdin":"","stdout":"5"}]}
+{"completion":"#include <cstdio>\nint main() { try { throw 6; } catch (int i) { printf(\"%d\", i); } }","tests":[{"stdin":"","stdout":"6"}]}
+{"completion":"#include <cstdio>\nint main() { double x; scanf(\"%lf\", &x); printf(\"%g\", sqrt(x)); }","tests":[{"stdin":"49","stdout":"7"}]}
+{"completion":"#include <cstdio>\n%:define EIGHT 8\nint main() { printf(\"%d\", EIGHT); }","tests":[{"stdin":"","stdout":"8"}]}
+{"completion":"#include <cstdio>\nint f() { }\nint main() { printf(\"%d\", f()); }","tests":[{"stdin":"","stdout":"9"}]}
+{"completion":"#include <cstdio>\nint main() { printf(\"%d\", 10) }","tests":[{"stdin":"","stdout":"10"}]}
+END
+    records make -q -o in.rec <in.jsonl
+    grade-code -q in.rec -o g.rec
+    [ "$(records show g.rec | field verdict | tr '\n' ' ')" = "pass pass pass pass pass runtime-error compile-error " ]
+    [[ $(records show g.rec | tail -n 1) == *"program.cpp:2:"*"expected ';'"* ]]
+}
+
 @test "a program that the prelude makes ambiguous is compiled as it stands" {
     needs_sandbox
     cat >in.jsonl <<'END'

@@ -47,7 +47,7 @@ refused() { # LOGPROBS MESSAGE [OPTION ...]
     refused '[1,2]' "is array; a map of digits"
     echo '{"id":"a"}' | records make -q -o bad.rec
     run -1 grade-judge -q bad.rec
-    [[ "$output" == *"'rating_logprobs' is missing; ask --rating adds it" ]]
+    [[ "$output" == *"'rating_logprobs' is missing; ask --rating or sample --rate adds it" ]]
 }
 
 @test "an old verdict goes, the judge's probabilities stay" {

@@ -22,10 +22,27 @@ as_completion() {
 }
 
 @test "broken programs of every kind compile and fail their tests" {
-    gen-mini -q -t mini-critique -n 150 -s 1 -o p.rec
-    [ "$(records show p.rec | grep -oE '"domain":"[a-z]+"' | sort -u | wc -l)" = 14 ]
+    gen-mini -q -t mini-critique -n 2000 -s 1 -o p.rec
+    kinds="boundary branches compared constant counting direction first ignored initial last operator order relation unread"
+    for kind in $kinds; do
+        records select -q domain=$kind p.rec | records head -q -n 8
+    done | as_completion program | grade-code -q -o g.rec
+    [ "$(records show g.rec | grep -c '"verdict":"wrong-output"')" = $((14 * 8)) ]
+}
+
+@test "programs that a judge learns from pass their tests where the rating is 5, and only there" {
+    gen-mini -q -t mini-judge -n 100 -s 4 -o p.rec
+    [ "$(records show p.rec | grep -oE '"reference":"[1-5]","solution":"[1-5]"' | sort -u | wc -l)" = 5 ]
     as_completion program <p.rec | grade-code -q -o g.rec
-    [ "$(records show g.rec | grep -c '"verdict":"wrong-output"')" = 150 ]
+    [ "$(records show g.rec | grep -cE '"reference":"5".*"correct":true|"reference":"[1-4]".*"correct":false')" = 100 ]
+    [ "$(records show g.rec | grep -c '"correct":true')" -gt 20 ]
+    [ "$(records show g.rec | grep '"domain":"cut off"' | grep -vc '"verdict":"compile-error"')" = 0 ]
+}
+
+@test "a judge learns from digits behind the problem and the program" {
+    gen-mini -q -t mini-judge -n 1 -o p.rec
+    gen-strong -q -p solution p.rec -o lesson.rec
+    [[ "$(records show -F input,completion lesson.rec)" == '{"input":"Read '*'\n#include <cstdio>\nint main(){'*'\n1-5:\n","completion":"'[1-5]'"}' ]]
 }
 
 @test "one threshold tells right explanations from others" {

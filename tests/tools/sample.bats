@@ -213,6 +213,63 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     records set -q correct=true drawn.rec | draw --score | records show | grep -q '"correct":true'
 }
 
+@test "a judge rates completions as it would choose a digit behind them, and leaves them" {
+    inputs
+    printf '{{prompt}} {{completion}} |\n' >judge.txt
+    draw -T 1 --max-tokens 9 -o drawn.rec p.rec
+    draw --rate ./judge.txt --policy mine -o rated.rec drawn.rec
+    for name in id prompt input completion policy logprob n_tokens finish; do
+        [ "$(field drawn.rec $name)" = "$(field rated.rec $name)" ]
+    done
+    [ "$(field rated.rec judge | sort -u)" = '"mine"' ]
+    records info rated.rec | grep -q '"template"'
+    # The same question as a problem with choices.
+    records show drawn.rec | sed -E 's/.*("id":"[^"]*").*"prompt":"([^"]*)".*"completion":"([^"]*)".*/{\1,"prompt":"\2 \3 |","choices":["1","2","3","4","5"]}/' |
+        records make -q | draw --template none -o chosen.rec
+    diff <(records show rated.rec | grep -o '"rating_logprobs":.*' | cut -d: -f2-) \
+        <(records show chosen.rec | grep -o '"choice_logprobs":.*' | cut -d: -f2-)
+    # {{program}} is the completion too, whatever program the problem shows.
+    printf '{{prompt}} {{program}} |\n' >taught.txt
+    records set -q program=other drawn.rec | draw --rate ./taught.txt -o again.rec
+    diff <(records show rated.rec | grep -o '"rating_logprobs":.*') <(records show again.rec | grep -o '"rating_logprobs":.*')
+    [ "$(field again.rec program | sort -u)" = '"other"' ]
+    # The old verdict goes, and grade-judge makes the new one.
+    records set -q correct=true score=9 rated.rec | draw --rate ./judge.txt | grade-judge -q --least-mass 0 -o graded.rec
+    [ "$(records show graded.rec | grep -c '"score":0\.')" = 30 ]
+    [ "$(records show graded.rec | grep -c '"correct"')" = 0 ]
+}
+
+@test "a completion too long for the judge has the least rating where that is asked for" {
+    inputs
+    printf '{{prompt}} {{completion}} |\n' >judge.txt
+    echo '{"id":"a","prompt":"1 2","completion":"'"$(seq -s ' ' 0 9 | sed 's/.*/& & & & & & & 0/')"'"}' |
+        records make -q -o long.rec
+    run draw --rate ./judge.txt long.rec -o r.rec
+    [ "$status" -eq 1 ]
+    [[ $output == *"record 1 (id 'a'): prompt and completion have 74 tokens; the model has 64 positions" ]]
+    draw --overflow verdict --rate ./judge.txt long.rec | grade-judge -q -o g.rec
+    [ "$(records show -F judge,rating_logprobs,rating g.rec)" = '{"judge":"model","rating_logprobs":{"1":0.0},"rating":1.0}' ]
+}
+
+@test "a judge that cannot see the completion, or finds none, is refused" {
+    inputs
+    printf '{{prompt}} |\n' >blind.txt
+    run draw --rate ./blind.txt -o r.rec p.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "sample: --rate ./blind.txt: no completion would reach the judge; "* ]]
+    printf '{{prompt}} {{completion}} |\n' >judge.txt
+    run draw --rate ./judge.txt -o r.rec p.rec
+    [ "$status" -eq 1 ]
+    [[ $output == "sample: p.rec: record 1 (id "*"no field \"completion\""* ]]
+    [ ! -e r.rec ]
+    for arguments in --score '-p x' '--template none' '-n 2'; do
+        # shellcheck disable=SC2086
+        run draw --rate ./judge.txt $arguments p.rec
+        [ "$status" -eq 2 ] || { echo "$arguments"; false; }
+        [[ $output == "sample: --rate goes without "* ]]
+    done
+}
+
 @test "a prompt too long for the model gets a verdict where one is asked for" {
     inputs
     { records show p.rec | head -n 1
@@ -395,7 +452,7 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     run sample --help
     [ "$status" -eq 0 ]
     for option in model output rejects max-rejects template password password-at temperature top-k top-p samples \
-        max-tokens stop stop-token overflow free-form score token-logprobs cache-memory dtype policy round seed token-ids batch device threads quiet help version; do
+        max-tokens stop stop-token overflow free-form score token-logprobs rate cache-memory dtype policy round seed token-ids batch device threads quiet help version; do
         [[ $output == *"--$option"* ]]
         grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-sample.1" || { echo "$option"; false; }
     done

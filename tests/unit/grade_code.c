@@ -15,11 +15,49 @@
 
 #include "base/files.h"
 #include "grade/code_compare.h"
+#include "grade/code_complaint.h"
 #include "grade/code_problems.h"
 #include "grade/code_source.h"
 #include "grade/code_tests.h"
 #include "grade/verdict_cache.h"
 #include "record/stream.h"
+
+/* ---- complaints of the compiler ---- */
+
+static void what_no_header_could_mend_is_hopeless(void **state) {
+    static const char *const hopeless[] = {"expected ';' before '}' token",
+                                           "expected ')' before ';' token",
+                                           "expected '}' at end of input",
+                                           "expected primary-expression before ')' token",
+                                           "'t' was not declared in this scope; did you mean 's'?",
+                                           "'x' was not declared in this scope",
+                                           "stray '@' in program",
+                                           "missing terminating \" character"};
+    static const char *const open[] = {"expected ')' before 'PRId64'",
+                                       "expected ';' before 'return'",
+                                       "expected class-name before '{' token",
+                                       "expected primary-expression before ',' token",
+                                       "expected primary-expression before '>' token",
+                                       "'I' was not declared in this scope",
+                                       "'y1' was not declared in this scope",
+                                       "'max' is not a member of 'std'"};
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "program.cpp:2:7: error: %s", hopeless[i]);
+        assert_true(complaint_is_hopeless(line));
+        snprintf(line, sizeof line, "program.cpp:2:7: error: %s", open[i]);
+        assert_false(complaint_is_hopeless(line));
+    }
+    assert_false(complaint_is_hopeless("program.cpp:2:7: note: 't' was not declared"));
+}
+
+static void what_the_linker_lacks_is_told_from_what_the_compiler_says(void **state) {
+    (void)state;
+    assert_true(complaint_of_linker("collect2: error: ld returned 1 exit status"));
+    assert_true(complaint_of_linker("program.cpp:(.text+0x9): undefined reference to `sqrt'"));
+    assert_false(complaint_of_linker("program.cpp:2:7: error: 'x' was not declared in this scope"));
+}
 
 /* ---- programs in completions ---- */
 
@@ -340,6 +378,8 @@ static void a_damaged_verdict_is_as_good_as_none(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_no_header_could_mend_is_hopeless),
+        cmocka_unit_test(what_the_linker_lacks_is_told_from_what_the_compiler_says),
         cmocka_unit_test(the_last_block_of_our_language_is_the_program),
         cmocka_unit_test(else_the_first_block_without_a_language_is),
         cmocka_unit_test(without_blocks_the_whole_text_is),
