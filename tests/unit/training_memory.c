@@ -7,22 +7,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "include/shim.h"
 #include "train/plan.h"
-
-/* Makes the execution shim the CUDA library; false where this build has none. */
-static bool shim_here(void) {
-    char *path = format_text("%s/../lib/liblockpick-shim.so", getenv("BUILD_BIN"));
-    bool here = getenv("BUILD_BIN") != NULL && access(path, R_OK) == 0;
-    if (here)
-        setenv("LOCKPICK_CUDA_LIBRARY", path, 0);
-    free(path);
-    return here;
-}
 
 /* One of each: grouped heads, biases, head norms, layer norms, side by side, tied. */
 static const char *const kinds[] = {"checkpoint/grouped", "families/mistral",
