@@ -175,7 +175,7 @@ void examples_keep(struct examples *examples, const struct example *items,
 bool examples_add(struct examples *examples, const struct record *record, struct error *error) {
     static const struct example_fields fields = {"completion", "finish", true};
     if (examples->objective.kind == OBJECTIVE_DPO)
-        return pairs_add(examples, record, error);
+        return examples_add_pair(examples, record, error);
     size_t start = examples->tokens.count, told = examples->targets.told_count;
     struct example example;
     if (!examples_encode(examples, record, &fields, &example, error)) {

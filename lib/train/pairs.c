@@ -56,7 +56,8 @@ static bool read_tokens(struct examples *examples, const struct record *record,
                      (long long)rows, (long long)examples->max_rows);
 }
 
-bool pairs_add(struct examples *examples, const struct record *record, struct error *error) {
+bool examples_add_pair(struct examples *examples, const struct record *record,
+                       struct error *error) {
     size_t start = examples->tokens.count;
     struct pair pair = {0};
     struct example both[2];
@@ -82,7 +83,7 @@ static double *collect(const struct examples *examples) {
     return values;
 }
 
-void pairs_reference_digest(const struct examples *examples, char digest[17]) {
+void examples_reference_digest(const struct examples *examples, char digest[17]) {
     double *values = collect(examples);
     snprintf(digest, 17, "%016llx",
              (unsigned long long)XXH3_64bits(values, 2 * examples->count * sizeof *values));
@@ -96,7 +97,8 @@ static struct safetensors_entry entry_of(const struct examples *examples) {
                                       .dimensions = 2};
 }
 
-bool pairs_save_reference(const struct examples *examples, const char *path, struct error *error) {
+bool examples_save_reference(const struct examples *examples, const char *path,
+                             struct error *error) {
     struct safetensors_writer writer;
     struct safetensors_entry entry = entry_of(examples);
     if (!safetensors_create(&writer, path, &entry, 1, error))
@@ -110,7 +112,7 @@ bool pairs_save_reference(const struct examples *examples, const char *path, str
     return false;
 }
 
-bool pairs_load_reference(struct examples *examples, const char *path, struct error *error) {
+bool examples_load_reference(struct examples *examples, const char *path, struct error *error) {
     struct safetensors file;
     if (!safetensors_open(&file, path, error))
         return false;

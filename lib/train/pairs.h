@@ -13,12 +13,13 @@
  * objective takes the reference from the stream, `chosen_logprob` and `rejected_logprob`. Both must
  * fit one micro-batch together.
  */
-bool pairs_add(struct examples *examples, const struct record *record, struct error *error);
+bool examples_add_pair(struct examples *examples, const struct record *record, struct error *error);
 
 /* 16 hex digits of the reference's log-probabilities of all pairs held. */
-void pairs_reference_digest(const struct examples *examples, char digest[17]);
+void examples_reference_digest(const struct examples *examples, char digest[17]);
 /* These to a safetensors file, and back where it is of as many pairs. */
-bool pairs_save_reference(const struct examples *examples, const char *path, struct error *error);
-bool pairs_load_reference(struct examples *examples, const char *path, struct error *error);
+bool examples_save_reference(const struct examples *examples, const char *path,
+                             struct error *error);
+bool examples_load_reference(struct examples *examples, const char *path, struct error *error);
 
 #endif

@@ -78,7 +78,7 @@ static bool write_training_json(const struct session *session, const char *direc
         return error_set(error, "training.json: the arguments are no UTF-8");
     if (session->pairs != NULL) {
         char digest[17];
-        pairs_reference_digest(session->pairs, digest);
+        examples_reference_digest(session->pairs, digest);
         json_object_set_new(json, "reference_digest", json_string(digest));
     }
     struct buffer text = {0};
@@ -175,9 +175,9 @@ static bool load_reference(struct session *session, struct error *error) {
     if (session->pairs == NULL)
         return true;
     char *path = path_join(session->state, REFERENCE_FILE), digest[17];
-    bool fine = pairs_load_reference(session->pairs, path, error);
+    bool fine = examples_load_reference(session->pairs, path, error);
     if (fine) {
-        pairs_reference_digest(session->pairs, digest);
+        examples_reference_digest(session->pairs, digest);
         fine =
             strcmp(digest, session->reference_digest) == 0 ||
             error_set(error, "%s: is not what training.json says; remove the state and begin again",
@@ -217,7 +217,7 @@ static bool save_reference(const struct session *session, const char *directory,
     if (session->pairs == NULL)
         return true;
     char *path = path_join(directory, REFERENCE_FILE);
-    bool fine = pairs_save_reference(session->pairs, path, error);
+    bool fine = examples_save_reference(session->pairs, path, error);
     free(path);
     return fine;
 }
