@@ -249,13 +249,16 @@ asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # The operation tests on the CUDA device itself. GPU_RUN= goes in front of each program, for example
 # GPU_RUN='compute-sanitizer --tool memcheck --error-exitcode 1'.
 GPU_RUN ?=
-GPU_TESTS := $(addprefix build/gpu/gpu-tests/kernel_,attention layers matmul norms tokens training)
+GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,attention layers matmul norms tokens training) both_devices)
+# The transformer alone, for the last of them: what reads and writes checkpoints needs packages.
+GPU_MODEL := $(addprefix $(BUILD)/obj/lib/model/,transformer.o transformer_forward.o transformer_backward.o model.o config_sizes.o)
 
 ifeq ($(VARIANT),gpu)
 $(BUILD)/gpu-tests/%: $(BUILD)/obj/tests/unit/%.o $(KERNEL) $(CUDA)
 	@mkdir -p $(@D)
 	$(call show,LINK)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(KERNEL) -lm
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $(filter %.o,$^) $(KERNEL) -lm
+$(BUILD)/gpu-tests/both_devices: $(GPU_MODEL)
 
 $(BUILD)/gpu-tests/bench: $(BUILD)/obj/tests/cuda/bench.o $(KERNEL) $(CUDA)
 	@mkdir -p $(@D)
@@ -263,7 +266,7 @@ $(BUILD)/gpu-tests/bench: $(BUILD)/obj/tests/cuda/bench.o $(KERNEL) $(CUDA)
 	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(KERNEL) -lm
 endif
 
-gpu-test: ## the operation tests on this machine's GPU; needs only gcc, make and nvcc
+gpu-test: ## the operation tests on this machine's GPU, and a model that learns and answers as on the CPU; needs only gcc, make and nvcc
 	@[ -n "$(NVCC)" ] || { echo "gpu-test: no nvcc; put CUDA's bin folder on the PATH, or set NVCC=" >&2; exit 1; }
 	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=gpu $(GPU_TESTS)
 	@for t in $(GPU_TESTS); do LOCKPICK_TEST_DEVICE=cuda $(GPU_RUN) $$t || exit 1; done

@@ -12,7 +12,7 @@
 static void lay_out(struct engine *engine, struct arena *arena) {
     int64_t room = engine->settings.room, batch = engine->settings.batch;
     const struct model_config *config = &engine->model->config;
-    pass_open(&engine->pass, arena, config, room, room, PASS_FORWARD);
+    pass_open(&engine->pass, arena, engine->model, room, room, PASS_FORWARD);
     engine->tokens = arena_tensor(arena, DTYPE_I32, 1, room);
     engine->positions = arena_tensor(arena, DTYPE_I32, 1, room);
     engine->slots = arena_tensor(arena, DTYPE_I32, 1, room);
@@ -42,9 +42,10 @@ static bool open_pass(struct engine *engine, struct error *error) {
 static void cut_cache(struct engine *engine, struct arena *arena) {
     const struct model_config *config = &engine->model->config;
     int64_t width = config->kv_heads * config->head_size, rows = engine->page_total * PAGE_SIZE;
+    enum dtype type = device_activations(engine->model->device, config->type);
     for (int64_t l = 0; l < config->layers; l++) {
-        engine->cache.keys[l] = arena_tensor(arena, DTYPE_F32, rows, width);
-        engine->cache.values[l] = arena_tensor(arena, DTYPE_F32, rows, width);
+        engine->cache.keys[l] = arena_tensor(arena, type, rows, width);
+        engine->cache.values[l] = arena_tensor(arena, type, rows, width);
     }
 }
 
@@ -57,7 +58,7 @@ static bool open_cache(struct engine *engine, struct error *error) {
     engine->cache.keys = allocate(layers, sizeof(struct tensor));
     engine->cache.values = allocate(layers, sizeof(struct tensor));
     int64_t page_size = 2 * config->layers * PAGE_SIZE * config->kv_heads * config->head_size *
-                        (int64_t)sizeof(float);
+                        (int64_t)dtype_size(device_activations(device, config->type));
     int64_t memory = engine->settings.cache_memory;
     if (memory == 0)
         memory = (int64_t)(device_memory(device) / 2);

@@ -108,7 +108,7 @@ static bool read_settings(struct sentence_encoder *encoder, struct error *error)
 static void lay_out(struct sentence_encoder *encoder, struct arena *arena) {
     const struct model_config *config = &encoder->model->config;
     int64_t room = encoder->room, most = encoder->most;
-    pass_open(&encoder->pass, arena, config, room, room, PASS_FORWARD);
+    pass_open(&encoder->pass, arena, encoder->model, room, room, PASS_FORWARD);
     encoder->tokens = arena_tensor(arena, DTYPE_I32, 1, room);
     encoder->positions = arena_tensor(arena, DTYPE_I32, 1, room);
     encoder->offsets = arena_tensor(arena, DTYPE_I32, 1, most + 1);

@@ -129,95 +129,110 @@ void transformer_close(struct transformer *transformer) {
 
 /* ---- room for a pass ---- */
 
-static void open_norms(struct layer_pass *layer, struct arena *arena,
-                       const struct model_config *config, int64_t tokens, int64_t rows) {
-    int64_t D = config->width;
-    layer->normed = arena_tensor(arena, DTYPE_F32, tokens, D);
-    layer->scale = arena_tensor(arena, DTYPE_F32, 1, tokens);
-    layer->middle_normed = arena_tensor(arena, DTYPE_F32, rows, D);
-    layer->middle_scale = arena_tensor(arena, DTYPE_F32, 1, rows);
-    if (config->norm == NORM_LAYER) {
-        layer->mean = arena_tensor(arena, DTYPE_F32, 1, tokens);
-        layer->middle_mean = arena_tensor(arena, DTYPE_F32, 1, rows);
-    }
-    layer->mlp = arena_tensor(arena, DTYPE_F32, rows, config->mlp_width);
+/* What a layer is cut from. */
+struct layer_room {
+    struct arena *arena;
+    const struct model_config *config;
+    enum dtype type;      /* of activations */
+    int64_t tokens, rows; /* rows: those behind the attention */
+};
+
+static struct tensor cut(const struct layer_room *room, int64_t rows, int64_t columns) {
+    return arena_tensor(room->arena, room->type, rows, columns);
 }
 
-static void open_attention(struct layer_pass *layer, struct arena *arena,
-                           const struct model_config *config, int64_t tokens) {
+/* Statistics of rows and heads are f32. */
+static struct tensor cut_statistics(const struct layer_room *room, int64_t rows, int64_t columns) {
+    return arena_tensor(room->arena, DTYPE_F32, rows, columns);
+}
+
+static void open_norms(struct layer_pass *layer, const struct layer_room *room) {
+    int64_t D = room->config->width;
+    layer->normed = cut(room, room->tokens, D);
+    layer->scale = cut_statistics(room, 1, room->tokens);
+    layer->middle_normed = cut(room, room->rows, D);
+    layer->middle_scale = cut_statistics(room, 1, room->rows);
+    if (room->config->norm == NORM_LAYER) {
+        layer->mean = cut_statistics(room, 1, room->tokens);
+        layer->middle_mean = cut_statistics(room, 1, room->rows);
+    }
+    layer->mlp = cut(room, room->rows, room->config->mlp_width);
+}
+
+static void open_attention(struct layer_pass *layer, const struct layer_room *room) {
+    const struct model_config *config = room->config;
     int64_t heads = config->heads + config->kv_heads, size = config->head_size;
-    layer->qkv = arena_tensor(arena, DTYPE_F32, tokens, (heads + config->kv_heads) * size);
+    layer->qkv = cut(room, room->tokens, (heads + config->kv_heads) * size);
     if (config->head_norms) {
-        layer->qk = arena_tensor(arena, DTYPE_F32, tokens, heads * size);
-        layer->qk_scale = arena_tensor(arena, DTYPE_F32, tokens, heads);
+        layer->qk = cut(room, room->tokens, heads * size);
+        layer->qk_scale = cut_statistics(room, room->tokens, heads);
     }
-    layer->attention = arena_tensor(arena, DTYPE_F32, tokens, config->heads * size);
-    layer->log_sum = arena_tensor(arena, DTYPE_F32, tokens, config->heads);
+    layer->attention = cut(room, room->tokens, config->heads * size);
+    layer->log_sum = cut_statistics(room, room->tokens, config->heads);
 }
 
-static void open_mlp(struct layer_pass *layer, struct arena *arena,
-                     const struct model_config *config, int64_t rows) {
-    layer->middle = arena_tensor(arena, DTYPE_F32, rows, config->width);
-    layer->up = arena_tensor(arena, DTYPE_F32, rows, model_config_up_rows(config));
+static void open_mlp(struct layer_pass *layer, const struct layer_room *room) {
+    layer->middle = cut(room, room->rows, room->config->width);
+    layer->up = cut(room, room->rows, model_config_up_rows(room->config));
 }
 
 /* The parts of a layer that `use` keeps, or those that it does not. */
-static void open_parts(struct layer_pass *layer, struct arena *arena,
-                       const struct model_config *config, int64_t tokens, int64_t rows,
-                       enum pass_use use, bool kept) {
+static void open_parts(struct layer_pass *layer, const struct layer_room *room, enum pass_use use,
+                       bool kept) {
     bool training = use != PASS_FORWARD;
     if (training == kept)
-        layer->input = arena_tensor(arena, DTYPE_F32, tokens, config->width);
+        layer->input = cut(room, room->tokens, room->config->width);
     if ((training && use < PASS_RECOMPUTE_NORMS) == kept)
-        open_norms(layer, arena, config, tokens, rows);
+        open_norms(layer, room);
     if ((training && use < PASS_RECOMPUTE_ATTENTION) == kept)
-        open_attention(layer, arena, config, tokens);
+        open_attention(layer, room);
     if ((training && use < PASS_RECOMPUTE_LAYER) == kept)
-        open_mlp(layer, arena, config, rows);
+        open_mlp(layer, room);
 }
 
-static void open_layers(struct pass *pass, struct arena *arena, const struct model_config *config) {
-    int64_t L = config->layers, T = pass->tokens, n = pass->rows;
-    struct layer_pass shared = {0};
-    open_parts(&shared, arena, config, T, T, pass->use, false);
-    for (int64_t l = 0; l < L; l++) {
-        pass->layers[l] = shared;
+static void open_layers(struct pass *pass, struct layer_room room) {
+    const struct model_config *config = room.config;
+    struct layer_pass shared = {0}, *last = &pass->layers[config->layers - 1];
+    open_parts(&shared, &room, pass->use, false);
+    for (struct layer_pass *layer = pass->layers; layer <= last; layer++) {
+        *layer = shared;
+        room.rows = layer == last ? pass->rows : pass->tokens;
         if (pass->use != PASS_FORWARD)
-            open_parts(&pass->layers[l], arena, config, T, l == L - 1 ? n : T, pass->use, true);
+            open_parts(layer, &room, pass->use, true);
     }
-    struct layer_pass *last = &pass->layers[L - 1];
-    last->attention_rows = arena_tensor(arena, DTYPE_F32, n, config->heads * config->head_size);
-    last->input_rows = arena_tensor(arena, DTYPE_F32, n, config->width);
+    last->attention_rows = cut(&room, pass->rows, config->heads * config->head_size);
+    last->input_rows = cut(&room, pass->rows, config->width);
 }
 
 /* What only the backward pass uses. */
-static void open_gradients(struct pass *pass, struct arena *arena,
-                           const struct model_config *config) {
+static void open_gradients(struct pass *pass, const struct layer_room *room) {
+    const struct model_config *config = room->config;
     int64_t T = pass->tokens, D = config->width;
-    int64_t qkv = (config->heads + 2 * config->kv_heads) * config->head_size;
-    pass->doutput = arena_tensor(arena, DTYPE_F32, pass->rows, D);
-    pass->dhidden = arena_tensor(arena, DTYPE_F32, T, D);
-    pass->dmiddle = arena_tensor(arena, DTYPE_F32, T, D);
-    pass->dnormed = arena_tensor(arena, DTYPE_F32, T, D);
-    pass->dqkv = arena_tensor(arena, DTYPE_F32, T, qkv);
-    pass->dattention = arena_tensor(arena, DTYPE_F32, T, config->heads * config->head_size);
-    pass->dup = arena_tensor(arena, DTYPE_F32, T, model_config_up_rows(config));
-    pass->dmlp = arena_tensor(arena, DTYPE_F32, T, config->mlp_width);
+    pass->doutput = cut(room, pass->rows, D);
+    pass->dhidden = cut(room, T, D);
+    pass->dmiddle = cut(room, T, D);
+    pass->dnormed = cut(room, T, D);
+    pass->dqkv = cut(room, T, (config->heads + 2 * config->kv_heads) * config->head_size);
+    pass->dattention = cut(room, T, config->heads * config->head_size);
+    pass->dup = cut(room, T, model_config_up_rows(config));
+    pass->dmlp = cut(room, T, config->mlp_width);
 }
 
-void pass_open(struct pass *pass, struct arena *arena, const struct model_config *config,
-               int64_t tokens, int64_t rows, enum pass_use use) {
-    int64_t D = config->width;
+void pass_open(struct pass *pass, struct arena *arena, const struct model *model, int64_t tokens,
+               int64_t rows, enum pass_use use) {
+    const struct model_config *config = &model->config;
+    struct layer_room room = {arena, config, device_activations(model->device, config->type),
+                              tokens, tokens};
     *pass = (struct pass){.tokens = tokens, .rows = rows, .use = use};
     pass->layers = allocate((size_t)config->layers, sizeof *pass->layers);
-    open_layers(pass, arena, config);
-    pass->hidden = arena_tensor(arena, DTYPE_F32, rows, D);
-    pass->hidden_scale = arena_tensor(arena, DTYPE_F32, 1, rows);
+    open_layers(pass, room);
+    pass->hidden = cut(&room, rows, config->width);
+    pass->hidden_scale = cut_statistics(&room, 1, rows);
     if (config->norm == NORM_LAYER)
-        pass->hidden_mean = arena_tensor(arena, DTYPE_F32, 1, rows);
-    pass->output = arena_tensor(arena, DTYPE_F32, rows, D);
+        pass->hidden_mean = cut_statistics(&room, 1, rows);
+    pass->output = cut(&room, rows, config->width);
     if (use != PASS_FORWARD)
-        open_gradients(pass, arena, config);
+        open_gradients(pass, &room);
 }
 
 void pass_close(struct pass *pass) {

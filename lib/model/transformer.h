@@ -80,9 +80,10 @@ struct pass {
     struct tensor dhidden, dnormed, dqkv, dattention, dup, dmlp, dmiddle; /* scratch */
 };
 
-/* Cuts the tensors of a pass from `arena` (which may only be measuring). */
-void pass_open(struct pass *pass, struct arena *arena, const struct model_config *config,
-               int64_t tokens, int64_t rows, enum pass_use use);
+/* Cuts the tensors of a pass from `arena` (which may only be measuring), activations in the dtype
+ * that the model's device has for them beside its weights. */
+void pass_open(struct pass *pass, struct arena *arena, const struct model *model, int64_t tokens,
+               int64_t rows, enum pass_use use);
 void pass_close(struct pass *pass);
 
 /* The key/value cache of a forward pass: it appends keys and values of its tokens, and its rows see

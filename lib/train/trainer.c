@@ -9,7 +9,7 @@ static void lay_out(struct trainer *trainer, struct arena *arena,
     struct model *model = trainer->model;
     int64_t room = settings->room;
     enum pass_use use = settings->use == PASS_FORWARD ? PASS_TRAINING : settings->use;
-    pass_open(&trainer->pass, arena, &model->config, room, room, use);
+    pass_open(&trainer->pass, arena, model, room, room, use);
     packing_open(&trainer->packing, model->device, arena, room, model->config.vocabulary);
     optimizer_open(&trainer->optimizer, &settings->optimizer, model, arena);
     trainer->values = arena_tensor(arena, DTYPE_F32, 1, room);

@@ -190,11 +190,12 @@ static int32_t own_id(int64_t i) {
 }
 
 static void set_up(struct bench *b) {
-    b->x = fill(b, DTYPE_F32, T, D, 1);
-    b->y = fill(b, DTYPE_F32, T, D, 1);
-    b->dx = fill(b, DTYPE_F32, T, D, 1);
-    b->out = fill(b, DTYPE_F32, T, D, 1);
-    b->wide = fill(b, DTYPE_F32, T, F, 1);
+    enum dtype type = device_activations(b->device, DTYPE_BF16);
+    b->x = fill(b, type, T, D, 1);
+    b->y = fill(b, type, T, D, 1);
+    b->dx = fill(b, type, T, D, 1);
+    b->out = fill(b, type, T, D, 1);
+    b->wide = fill(b, type, T, F, 1);
     b->w = fill(b, DTYPE_BF16, V, D, 0.02);
     b->w_wide = fill(b, DTYPE_BF16, F, D, 0.02);
     b->low = fill(b, DTYPE_I16, F, D, 0);
@@ -202,8 +203,8 @@ static void set_up(struct bench *b) {
     b->gradient = fill(b, DTYPE_F32, F, D, 0.01);
     b->gain = fill(b, DTYPE_BF16, 1, D, 1);
     b->scale = fill(b, DTYPE_F32, 1, T, 1);
-    b->qkv = fill(b, DTYPE_F32, T, 3 * D, 1);
-    b->dqkv = fill(b, DTYPE_F32, T, 3 * D, 1);
+    b->qkv = fill(b, type, T, 3 * D, 1);
+    b->dqkv = fill(b, type, T, 3 * D, 1);
     b->log_sum = fill(b, DTYPE_F32, T, H, 1);
     b->positions = ids(b, 1, T, position_id);
     b->cosine = fill(b, DTYPE_F32, T / S, C / 2, 1);
@@ -214,8 +215,8 @@ static void set_up(struct bench *b) {
     b->tokens = ids(b, 1, 256, own_id);
     b->logits = fill(b, DTYPE_F32, 256, V, 10);
     b->uniform = fill(b, DTYPE_F32, 1, 256, 0);
-    b->keys = fill(b, DTYPE_F32, 2048 * PAGE, D, 1);
-    b->values = fill(b, DTYPE_F32, 2048 * PAGE, D, 1);
+    b->keys = fill(b, type, 2048 * PAGE, D, 1);
+    b->values = fill(b, type, 2048 * PAGE, D, 1);
     b->pages = ids(b, 256, 512 / PAGE, page_id);
     b->lengths = ids(b, 1, 256, length_id);
     b->one_each = ids(b, 1, 257, own_id);
@@ -248,25 +249,27 @@ int main(void) {
     }
     printf("%s\n", device_description(b.device));
     set_up(&b);
-    const double size = 4.0 * T * D, pairs = (double)S * (T / S) * (T / S) / 2;
+    const double each = (double)dtype_size(b.x.type), size = each * T * D,
+                 pairs = (double)S * (T / S) * (T / S) / 2;
     const double flops = 2.0 * T * D * F, attention = 4 * pairs * D;
     b.product_rate = flops / time_of(&b, product);
     b.copy_rate = 2 * size / time_of(&b, copy);
-    printf("T %d, D %d, F %d, V %d, %d sequences\n", T, D, F, V, S);
-    report(&b, "product, f32 x bf16", product, flops, 0);
+    printf("T %d, D %d, F %d, V %d, %d sequences; %s activations, bf16 weights\n", T, D, F, V, S,
+           dtype_name(b.x.type));
+    report(&b, "product", product, flops, 0);
     report(&b, "gradient of its input", product_input, flops, 0);
     report(&b, "gradient of its weight", product_weight, flops, 0);
     report(&b, "copy", copy, 0, 2 * size);
     report(&b, "rms norm", rms, 0, 2 * size);
     report(&b, "rms norm backward", rms_back, 0, 4 * size);
-    report(&b, "swiglu", swiglu, 0, 4.0 * T * F * 1.5);
+    report(&b, "swiglu", swiglu, 0, each * T * F * 1.5);
     report(&b, "rotary, q and k", turn, 0, 4 * size);
     report(&b, "attention", attend, attention, 0);
     report(&b, "attention backward", attend_back, 2.5 * attention, 0);
     report(&b, "cross-entropy, dx", loss, 4.0 * T * D * V, 0);
     report(&b, "lion, two halves", lion, 0, (double)F * D * (4 + 4 + 4 + 4));
-    report(&b, "embedding", embed, 0, 1.5 * size);
-    report(&b, "decode 256 x 512", decode, 0, 256.0 * 512 * D * 8);
+    report(&b, "embedding", embed, 0, (each + 2) * T * D);
+    report(&b, "decode 256 x 512", decode, 0, 256.0 * 512 * D * 2 * each);
     report(&b, "greedy, 256 rows", greedy, 0, 256.0 * V * 4);
     report(&b, "top-k 50, top-p 0.95", nucleus, 0, 256.0 * V * 4);
     arena_close(&b.arena);

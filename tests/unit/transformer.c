@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "include/shim.h"
 #include "infer/engine.h"
 #include "model/safetensors.h"
 #include "train/optimizer.h"
@@ -31,7 +32,6 @@ struct golden {
     struct safetensors expected;
     struct arena arena;
     struct pass pass;
-    enum pass_use use;
     struct batch all_rows; /* the batch with every row wanted */
     struct batch batch;    /* the rows that carry a loss */
     struct tensor targets, weights, log_probability, logits;
@@ -84,13 +84,14 @@ static void build_batch(struct golden *golden) {
     free(positions);
 }
 
-static void golden_open_to(struct golden *golden, const char *kind, struct model_opening opening,
-                           const struct optimizer_settings *settings, enum pass_use use) {
+static void golden_open_on(struct golden *golden, const char *device, const char *kind,
+                           struct model_opening opening,
+                           const struct optimizer_settings *settings) {
     struct error error = {0};
-    *golden = (struct golden){.use = use};
+    *golden = (struct golden){0};
     char *directory = format_text("tests/golden/%s", kind);
     char *path = path_join(directory, "expected.safetensors");
-    golden->device = device_open("cpu", 2, &error);
+    golden->device = device_open(device, 2, &error);
     if (!golden->device ||
         !model_open(&golden->model, directory, golden->device, opening, &error) ||
         !transformer_open(&golden->transformer, &golden->model, &error) ||
@@ -101,8 +102,7 @@ static void golden_open_to(struct golden *golden, const char *kind, struct model
     golden->n = expect(golden, "rows")->shape[0];
     build_batch(golden);
     int64_t V = golden->model.config.vocabulary;
-    pass_open(&golden->pass, &golden->arena, &golden->model.config, golden->T, golden->T,
-              golden->use);
+    pass_open(&golden->pass, &golden->arena, &golden->model, golden->T, golden->T, PASS_TRAINING);
     golden->logits = arena_tensor(&golden->arena, DTYPE_F32, golden->T, V);
     golden->log_probability = arena_tensor(&golden->arena, DTYPE_F32, 1, golden->n);
     optimizer_open(&golden->optimizer, settings, &golden->model, &golden->arena);
@@ -113,7 +113,7 @@ static void golden_open_to(struct golden *golden, const char *kind, struct model
 
 static void golden_open_as(struct golden *golden, const char *kind, struct model_opening opening,
                            const struct optimizer_settings *settings) {
-    golden_open_to(golden, kind, opening, settings, PASS_TRAINING);
+    golden_open_on(golden, "cpu", kind, opening, settings);
 }
 
 static void golden_open(struct golden *golden, const char *kind,
@@ -208,13 +208,13 @@ static void logits_of_every_row_equal_those_of_transformers(void **state) {
     }
 }
 
-/* transformers computes in bf16 throughout there, we with bf16 weights alone: what is left between
- * is its rounding, so the norms of all logits are compared. */
-static void logits_of_bf16_weights_are_near_those_of_transformers_in_bf16(void **state) {
-    (void)state;
+/* transformers computes in bf16 throughout there, we on the CPU with bf16 weights alone: what is
+ * left between is rounding, so the norms of all logits are compared. */
+static void check_bf16_logits(const char *device) {
     for (size_t k = 3; k < KINDS; k++) {
         struct golden golden;
-        golden_open_as(&golden, kinds[k], (struct model_opening){.type = MODEL_TYPE_BF16}, &lion);
+        golden_open_on(&golden, device, kinds[k], (struct model_opening){.type = MODEL_TYPE_BF16},
+                       &lion);
         assert_int_equal(model_embedding(&golden.model)->value.type, DTYPE_BF16);
         transformer_forward(&golden.transformer, &golden.pass, &golden.all_rows, NULL);
         matmul_forward(golden.device, golden.logits, golden.pass.output,
@@ -235,6 +235,13 @@ static void logits_of_bf16_weights_are_near_those_of_transformers_in_bf16(void *
         free(wanted);
         golden_close(&golden);
     }
+}
+
+static void logits_of_bf16_weights_are_near_those_of_transformers_in_bf16(void **state) {
+    (void)state;
+    check_bf16_logits("cpu");
+    if (shim_here())
+        check_bf16_logits("cuda");
 }
 
 static void loss_and_the_gradient_of_every_parameter_equal_those_of_pytorch(void **state) {

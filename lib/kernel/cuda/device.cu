@@ -133,11 +133,12 @@ void *cuda_scratch(struct device *device, enum scratch_use use, size_t size) {
 static size_t cuda_scratch_needed(const struct device *, struct workload workload) {
     bool narrow = workload.weights == DTYPE_BF16;
     size_t widest = (size_t)(workload.widest + 7) / 8 * 8, rows = (size_t)workload.rows;
-    size_t operand = narrow ? rows * widest * sizeof(uint16_t) : 0;
     size_t work = (size_t)2 * MOST_CHUNKS * (widest + 32) * sizeof(float);
+    /* bf16 activations are multiplied as they lie, if their rows are whole 16 bytes. */
+    size_t operands = narrow && workload.widest % 8 != 0 ? 2 * rows * widest * 2 : 0;
     size_t deltas = rows * (size_t)workload.heads * sizeof(float);
     work = deltas > work ? deltas : work;
-    return 2 * operand + widest * sizeof(float) + work +
+    return operands + widest * sizeof(float) + work +
            cuda_loss_scratch(workload.rows, workload.vocabulary, narrow);
 }
 

@@ -23,8 +23,7 @@
 
 #include "kernel/kernel.h"
 #include "kernel_reference.h"
-
-#define FIXTURE static inline __attribute__((unused))
+#include "shim.h"
 
 struct fixture {
     struct device *device;
@@ -78,20 +77,6 @@ FIXTURE bool isa_here(const char *isa) {
     unsetenv("LOCKPICK_ISA");
     device_close(device);
     return device != NULL;
-}
-
-/* Makes the execution shim the CUDA library; false where this build has none. */
-FIXTURE bool shim_here(void) {
-    char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 64);
-    path[size > 0 ? size : 0] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return false;
-    strcpy(slash, "/../lib/liblockpick-shim.so");
-    if (access(path, R_OK) == 0)
-        setenv("LOCKPICK_CUDA_LIBRARY", path, 0);
-    return access(path, R_OK) == 0;
 }
 
 /* With f32 activations, and with bf16 ones where the device takes them. */
