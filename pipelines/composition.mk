@@ -191,7 +191,7 @@ define elicit
 STAGES += $G/$1-$2-$4-$5.rec
 $G/$1-$2-$4-$5.rec.stamp: $M/$1/lockpick.json $P/elicit-$5.rec $P/validation.rec \
         $(call arguments,$G/$1-$2-$4-$5.rec,$6 $(UNLOCK) --threads $(THREADS))
-	@mkdir -p $(OUT)/unlocked
+	@mkdir -p $(OUT)/unlocked; rm -rf $(OUT)/unlocked/$1-$2-$4-$5
 	records head -q -n $4 $P/elicit-$5.rec | gen-$3 -q --policy program $(WORLD) \
 	    | $$(RUN_TRAIN) -f -m $M/$1 $(UNLOCK) --batch $(call batch,$4) --seed $5 --epochs $(lastword $6) \
 	        --save-at $(subst $(space),$(comma),$(strip $(6:%=%e))) --log-every 1000 \

@@ -239,7 +239,7 @@ K = $(call part,$(output),6)
 needs.sft = $(call demos,$2,$4,$(call part,$1,5),$(call part,$1,8)) $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
 arguments.sft = $($2.SFT) $($2.SAMPLE) $($2.GRADE) $(MOMENTS) $(THREADS)
 define recipe.sft
-	$(call some,$(K),$(SFT_DEMOS)) >$(new).demos
+	rm -rf $(output).models; $(call some,$(K),$(SFT_DEMOS)) >$(new).demos
 	epochs=($(call epochs_of,$(K),$(call part,$(output),7))); \
 	$(TRAIN) -f $($(TASK).SFT) --batch $(call batch_of,$(K)) --seed $(call part,$(output),8) -m $(elicited) \
 	    --epochs $${epochs[-1]} --save-at $$(printf '%s\n' $${epochs[@]} | sort -nu | sed 's/$$/e/' | paste -sd,) \
@@ -257,6 +257,7 @@ ALONG ?= 64 128 256 512 1024 2048 4096
 needs.along = $(call demos,$2,$4,any,$(call part,$1,5)) $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
 arguments.along = $($2.SFT) $($2.SAMPLE) $($2.GRADE) $(ALONG) $(THREADS)
 define recipe.along
+	rm -rf $(output).models
 	$(TRAIN) -f $($(TASK).SFT) --batch 8 --seed $(call part,$(output),5) -m $(elicited) --epochs 1000000 \
 	    --save-at $(subst $(space),$(comma),$(strip $(ALONG:%=%x))) --log-every 100000 --metrics /dev/null -o $(output).models \
 	    $(call demos,$(TASK),$(call part,$(output),4),any,$(call part,$(output),5))
@@ -310,7 +311,7 @@ rate_of = $(shell awk 'BEGIN { print $1 * $2 }')
 samples_so_far = $(shell echo $$(( $(ROUND) * $(if $(draws_best),1,2) * $(drawn) )))
 
 define recipe.rl
-	@mkdir -p $(@D)
+	@mkdir -p $(@D); rm -rf $(output:.rec=.model)
 	records head -q -n $(subset) $(call problems,$(TASK),elicit) | records shuffle -q --seed $(SEED) --round $(ROUND) -o $(new).subset
 	records head -q -n $(drawn) $(new).subset | $(ANSWER) -m $(who_draws) --name $(METHOD) --seed $(SEED) --round $(ROUND) \
 	    -n $(if $(draws_best),1,2) $($(TASK).SAMPLE) $(if $(filter dpo,$(METHOD)),| $(SAMPLE) --score -m $(elicited)) \
