@@ -14,8 +14,6 @@ endef
 $(foreach k,$(KINDS),$(if $(filter $(OUT)/$k/%,$(STAGES) $(MODELS)),$(eval $(call kind_rule,$k))))
 
 # Figures.
-FIGURE = $(call part,$(output),1)
-DRAWING = $(basename $(call part,$(output),2))
 define figure_rules
 $(OUT)/$1/results.rec.stamp: $(FILES.$1) $(call arguments,$(OUT)/$1/results.rec,$(AGGREGATE.$1) $(FILES.$1))
 	records cat -q $$(FILES.$1) | records set -q experiment=$1 | aggregate -q $$(AGGREGATE.$1) -o $$(new)

@@ -62,7 +62,6 @@ ANSWER = $(ON_GPU) gen-strong -q --policy model --device $(DEVICE) --threads $(T
 empty :=
 space := $(empty) $(empty)
 comma := ,
-tab := $(empty)	$(empty)
 
 # ---- names and the graph -------------------------------------------------------------------------
 
@@ -134,6 +133,10 @@ answer = $(if $($1.BY_RULE.$2),$($1.BY_RULE.$2),$(if $(filter high-quality,$2)$(
 answer_by = $(if $(filter fixedrdm,$2),$(ON_CPU) gen-weak -q --policy fixedrdm -m $($1.STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
     --lengths $(filter %/strong/$(call part,$(output),4).rec,$^) -n $4,$(if $(filter uniform,$2),$(ON_CPU) gen-weak -q --policy uniform \
     -n $4 --seed $3,$(ANSWER) -m $(call policy,$1,$2) --name $2 -n $4 --seed $3 $($1.SAMPLE)))
+
+# For a task whose answers are another's, translated: the part that they are of, and how many a problem.
+translation_part = $(if $(filter completions,$(call kind,$1)),$4,elicit)
+samples_here = $(if $(filter completions,$(call kind,$(output))),$(call samples_of,$(call part,$(output),4)),1)
 
 # ---- locks ---------------------------------------------------------------------------------------
 
