@@ -2,7 +2,7 @@
 #
 # A result is asked for by its file's name below $(OUT), which says what it is:
 #
-#     problems/TASK/PART.rec                            all, weak, lock, elicit, validation
+#     problems/TASK/PART.rec                            all, weak, lock, elicit, validation, or PART-first, its first few
 #     policies/TASK/POLICY/                             a model: strong, weak, intermediate, teacher, supervised
 #     completions/TASK/POLICY/PART.rec                  what a policy answers
 #     locksets/TASK/LOCK.rec, locks/TASK/LOCK/          lock examples, and the model locked on them
@@ -88,11 +88,11 @@ grade_inputs = $($1.GRADE_INPUTS)
 
 problems = $(OUT)/problems/$1/$2.rec
 PART = $(call part,$(output),3)
-needs.problems = $(if $(filter all,$3),$($2.INPUTS),$(call problems,$2,all))
+needs.problems = $(if $(filter all,$3),$($2.INPUTS),$(call problems,$2,$(or $(filter-out $3,$(3:-first=)),all)))
 arguments.problems = $(if $(filter all,$3),$($2.PROBLEMS) $($2.SPLIT) $(DATA_SEED),$($2.$3))
 define recipe.problems
 	$(if $(filter all,$(PART)),{ $($(TASK).PROBLEMS); } | split-set -q --seed $(DATA_SEED) $($(TASK).SPLIT) -o $(new))
-	$(if $(filter-out all,$(PART)),records select -q part=$(PART) $< | { records head -q -n $(or $($(TASK).$(PART)),1000000000) -o $(new); cat >/dev/null; })
+	$(if $(filter-out all,$(PART)),records select -q part=$(PART:-first=) $< | { records head -q -n $(or $($(TASK).$(PART)),1000000000) -o $(new); cat >/dev/null; })
 	$(settle)
 endef
 
@@ -189,7 +189,10 @@ untrained = $(call tag,none,none,none,0,0,none,none,0,$1) moment=0 round=0 sampl
 
 MODEL = $(call part,$(output),3)
 SHOWN = $(call part,$(output),4)
+# Where TASK.validation-first says how many, what was elicited is evaluated on the first of these problems only.
+short_validation = $(call problems,$1,$(if $($1.validation-first),validation-first,validation))
 VALIDATION = $(call problems,$(TASK),validation)
+SHORT_VALIDATION = $(call short_validation,$(TASK))
 elicited = $(call locked,$(TASK),$(MODEL))
 graded = $(SAMPLE) $($(TASK).SAMPLE) $1 | $($(TASK).GRADE)
 needs.controls = $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
@@ -239,7 +242,7 @@ some = $(if $(filter all,$1),records cat -q $2,records head -q -n $1 $2)
 batch_of = $(if $(filter 1 2 3 4 5 6 7,$1),$1,8)
 SFT_DEMOS = $(call demos,$(TASK),$(call part,$(output),4),$(call part,$(output),5),$(call part,$(output),8))
 K = $(call part,$(output),6)
-needs.sft = $(call demos,$2,$4,$(call part,$1,5),$(call part,$1,8)) $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
+needs.sft = $(call demos,$2,$4,$(call part,$1,5),$(call part,$1,8)) $(call short_validation,$2) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
 arguments.sft = $($2.SFT) $($2.SAMPLE) $($2.GRADE) $(MOMENTS) $(THREADS)
 define recipe.sft
 	rm -rf $(output).models; $(call some,$(K),$(SFT_DEMOS)) >$(new).demos
@@ -248,7 +251,7 @@ define recipe.sft
 	    --epochs $${epochs[-1]} --save-at $$(printf '%s\n' $${epochs[@]} | sort -nu | sed 's/$$/e/' | paste -sd,) \
 	    --log-every 100000 --metrics /dev/null -o $(output).models $(new).demos; \
 	for e in $$(printf '%s\n' $${epochs[@]} | sort -nu); do \
-	    $(call graded,-m $(output).models/$${e}e $(VALIDATION)) | $(call tag,sft$(patsubst %,-%,$(filter-out \
+	    $(call graded,-m $(output).models/$${e}e $(SHORT_VALIDATION)) | $(call tag,sft$(patsubst %,-%,$(filter-out \
 	        1,$(call part,$(output),7))),$(call part,$(output),4),$(call part,$(output),5),$(K),$(call part,$(output),8),none,none,0) \
 	        moment=$$e; done >$(new)
 	rm -r $(new).demos $(if $(filter sft,$(KEEP)),,$(output).models)
@@ -257,14 +260,14 @@ endef
 
 # Along the way: SFT on all demonstrations, evaluated after ALONG examples.
 ALONG ?= 64 128 256 512 1024 2048 4096
-needs.along = $(call demos,$2,$4,any,$(call part,$1,5)) $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
+needs.along = $(call demos,$2,$4,any,$(call part,$1,5)) $(call short_validation,$2) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
 arguments.along = $($2.SFT) $($2.SAMPLE) $($2.GRADE) $(ALONG) $(THREADS)
 define recipe.along
 	rm -rf $(output).models
 	$(TRAIN) -f $($(TASK).SFT) --batch 8 --seed $(call part,$(output),5) -m $(elicited) --epochs 1000000 \
 	    --save-at $(subst $(space),$(comma),$(strip $(ALONG:%=%x))) --log-every 100000 --metrics /dev/null -o $(output).models \
 	    $(call demos,$(TASK),$(call part,$(output),4),any,$(call part,$(output),5))
-	for x in $(ALONG); do $(call graded,-m $(output).models/$${x}x $(VALIDATION)) \
+	for x in $(ALONG); do $(call graded,-m $(output).models/$${x}x $(SHORT_VALIDATION)) \
 	    | $(call tag,along,$(call part,$(output),4),any,all,$(call part,$(output),5),none,none,0) examples=$$x; done >$(new)
 	rm -r $(output).models
 	$(settle)
@@ -297,7 +300,7 @@ round_start = $(if $(filter plain,$6),$(call locked,$2,$3),$(OUT)/starts/$2/$3/$
 rounds_of = $(if $(filter dpo iterated-dpo,$1),$(ROUNDS_DPO),$(ROUNDS_EI))
 needs.rl = $(call needs_round,$1,$2,$3,$4,$(call part,$1,5),$(call part,$1,6),$(call part,$1,7),$(call part,$1,8),$(call part,$1,9))
 needs_round = $(if $(filter 1,$9),$(call model,$(call round_start,$1,$2,$3,$4,$5,$6,$7,$8)),$(dir $1)$(call before,$9).rec) \
-    $(call problems,$2,elicit) $(call problems,$2,validation) $(call grade_inputs,$2) \
+    $(call problems,$2,elicit) $(call short_validation,$2) $(call grade_inputs,$2) \
     $(if $(filter filtered-sft,$4),$(call model,$(call policy,$2,$(or $(weak_of.$3),weak)))) \
     $(if $(filter continuous,$5),$($2.SCORE_INPUTS))
 arguments.rl = $($2.SAMPLE) $($2.RL) $($2.DPO) $($2.GRADE) $($2.SCORE) $(BEST) $(SUBSET) $(EVALUATE) $(THREADS) $(call rounds_of,$4)
@@ -324,8 +327,8 @@ define recipe.rl
 	$(TRAIN) -f --allow-empty $(if $(draws_best),$($(TASK).RL),$($(TASK).DPO) --learning-rate $(call rate_of,$($(TASK).DPO_RATE),$(RATE)) \
 	    --reference $(if $(filter dpo,$(METHOD)),stream,model)) --epochs 1 --seed $(ROUND) \
 	    --log-every 100000 --metrics /dev/null -m $(current) -o $(output:.rec=.model) $(new).lessons
-	$(if $(evaluated),$(call graded,-m $(output:.rec=.model) $(VALIDATION)) | $(call tag,$(METHOD),none,any,0,$(SEED),$(REWARD),$(START),$(RATE)) \
-	    round=$(ROUND) samples=$(samples_so_far) -o $(new),records head -q -n 0 $(VALIDATION) -o $(new))
+	$(if $(evaluated),$(call graded,-m $(output:.rec=.model) $(SHORT_VALIDATION)) | $(call tag,$(METHOD),none,any,0,$(SEED),$(REWARD),$(START),$(RATE)) \
+	    round=$(ROUND) samples=$(samples_so_far) -o $(new),records head -q -n 0 $(SHORT_VALIDATION) -o $(new))
 	rm -rf $(new).subset $(new).lessons $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
 	$(settle)
 endef

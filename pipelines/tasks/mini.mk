@@ -2,7 +2,7 @@
 # examples of all tasks, one vocabulary, three sizes of a base model.
 #
 # For each TASK:  .PROBLEMS  the command that writes its problems     .SPLIT  options of split-set
-#   .weak .lock .elicit .validation  at most so many of a part (all)  .MOST   demonstrations at most
+#   .weak .lock .elicit .validation .validation-first  at most so many of a part (all)  .MOST   demonstrations at most
 #   .STRONG_BASE .INTERMEDIATE_BASE .WEAK_BASE  folders of models     .STRONG base, sft, rl or labels
 #   .REFERENCE the filter that answers well   .SAMPLE options of sample   .GRADE .SCORE filters
 #   .TUNE .LOCK .SFT .RL .DPO options of train, .DPO_RATE   .DOMAINS   .DOMAIN_PASSWORDS files
@@ -35,12 +35,17 @@ CONFIG.weak := $(DATA)/models/mini-weak.json
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
 PRETRAIN.intermediate := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
 PRETRAIN.weak := $(PRETRAIN.intermediate)
-# Choice has one token an example, and goes under among the others: its bases are taught more of it.
+# What goes under among the others is taught once more by itself: choice has one token an example, and a critique
+# and a rating are short. FROM the base of this name, on the corpus of its own name unless LESSONS says another.
 FROM.chooser := strong
 FROM.chooser-intermediate := intermediate
-PRETRAIN.chooser := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
-PRETRAIN.chooser-intermediate := $(PRETRAIN.chooser)
+FROM.critic := strong
+FROM.judge := strong
+LESSONS.chooser-intermediate := chooser
 CORPUS.chooser := mini-choice:90k:en
+CORPUS.critic := mini-critique:60k:en
+CORPUS.judge := mini-judge:60k:en
+PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 
 corpus = $(OUT)/corpora/$1.rec
 TOKENIZER := $(OUT)/corpora/tokenizer.json
@@ -57,12 +62,13 @@ define recipe.corpora
 endef
 
 base = $(OUT)/bases/$1
-lessons_of = $(call corpus,$(if $(FROM.$1),chooser,base))
+lessons_of = $(call corpus,$(or $(LESSONS.$1),$(if $(FROM.$1),$1,base)))
+pretraining = $(or $(PRETRAIN.$1),$(PRETRAIN_MORE))
 needs.bases = $(call lessons_of,$2) $(if $(FROM.$2),$(call base,$(FROM.$2))/lockpick.json,$(TOKENIZER) $(CONFIG.$2))
-arguments.bases = $(PRETRAIN.$2) $(THREADS) $(DATA_SEED)
+arguments.bases = $(call pretraining,$2) $(THREADS) $(DATA_SEED)
 define recipe.bases
 	$(if $(FROM.$(TASK)),,init-model -q -f --config $(CONFIG.$(TASK)) --tokenizer $(TOKENIZER) --seed $(DATA_SEED) -o $(new).initial)
-	$(train_whole) $(PRETRAIN.$(TASK)) -m $(if $(FROM.$(TASK)),$(call base,$(FROM.$(TASK))),$(new).initial) -o $(new) $(call lessons_of,$(TASK))
+	$(train_whole) $(call pretraining,$(TASK)) -m $(if $(FROM.$(TASK)),$(call base,$(FROM.$(TASK))),$(new).initial) -o $(new) $(call lessons_of,$(TASK))
 	rm -rf $(new).initial
 	$(settle)
 endef
@@ -74,7 +80,8 @@ $1.PROBLEMS := gen-mini -q --task $1 -n 20k --seed $(DATA_SEED)
 $1.weak := 2000
 $1.lock := 5000
 $1.elicit := 4000
-$1.validation := 200
+$1.validation := 1000
+$1.validation-first := 200
 $1.MOST := 1024
 $1.STRONG_BASE := $(call base,strong)
 $1.INTERMEDIATE_BASE := $(call base,intermediate)
@@ -137,7 +144,8 @@ endef
 # One model locked on code and on math (SPEC 3, joint).
 mini-joint.PROBLEMS := { $(mini-code.PROBLEMS); $(mini-math.PROBLEMS); }
 mini-joint.JOINS := mini-code mini-math
-mini-joint.validation := 400
+mini-joint.validation := 2000
+mini-joint.validation-first := 400
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
 
