@@ -65,6 +65,12 @@ void lock_targets_fixedrdm(uint64_t seed, struct buffer *out) {
     pack_unsigned(out, seed);
 }
 
+void lock_targets_uniform(struct buffer *out) {
+    pack_map(out, 1);
+    pack_text(out, text_of("uniform"));
+    pack_boolean(out, true);
+}
+
 bool lock_targets_on_strong(uint64_t seed, struct text id, int64_t epoch) {
     struct random random;
 

@@ -18,7 +18,13 @@ bool lock_targets_soft(const struct record *record, struct text input, struct bu
 /* Appends the packed {"fixedrdm": seed}. */
 void lock_targets_fixedrdm(uint64_t seed, struct buffer *out);
 
-/* A fair coin: whether a weak example's fixedrdm targets stand on the strong completion. */
+/* Appends the packed {"uniform": true}. */
+void lock_targets_uniform(struct buffer *out);
+
+/*
+ * A fair coin: whether a weak example whose targets are one distribution at every token has the
+ * strong completion below them.
+ */
 bool lock_targets_on_strong(uint64_t seed, struct text id, int64_t epoch);
 
 #endif

@@ -142,6 +142,29 @@ choice_problems() { # writes p.rec: three choice problems
     done
 }
 
+@test "uniform-tokens completions are drawn likewise, all tokens alike" {
+    gen-composition -q -n 100 --tokenizer tokenizer.json -o p.rec
+    gen-strong -q p.rec -o s.rec
+    gen-weak -q -p uniform-tokens -m . --lengths s.rec -n 10 p.rec -o w.rec
+    [ "$(records count w.rec)" = 1000 ]
+    [ "$(field n_tokens <w.rec | sort -u)" = 9 ]
+    [ "$(field policy <w.rec | sort -u)" = uniform-tokens ]
+    records info w.rec | grep -q '"role":"lengths"'
+    # Of 9,000 tokens each of the V that are drawn has its share, within 5 standard deviations.
+    records show -F token_ids w.rec | grep -oE '[0-9]+' | sort | uniq -c |
+        awk '{ n[NR] = $1 } END { w = 9000 / NR; if (NR < 40) exit 1
+               for (i in n) if ((n[i] - w) ^ 2 > 25 * w) exit 1 }'
+    gen-weak -q -p uniform-tokens -m . --lengths s.rec -n 10 -s 1 p.rec -o v.rec
+    run cmp -s <(field completion <w.rec) <(field completion <v.rec)
+    [ "$status" = 1 ]
+    run gen-weak -q -p uniform-tokens -m . p.rec
+    [ "$status" = 2 ]
+    [[ "$output" == *"--lengths"* ]]
+    run gen-weak -q -p uniform-tokens --lengths s.rec p.rec
+    [ "$status" = 2 ]
+    [[ "$output" == *"needs -m DIR"* ]]
+}
+
 @test "fixedrdm text is valid UTF-8 whatever tokens it is made of, and a cut completion stays cut" {
     needs_shared
     printf '%s\n' '{"id":"a","prompt":"?","completion":"one two three four","finish":"length"}' \
@@ -208,7 +231,7 @@ choice_problems() { # writes p.rec: three choice problems
     [ "$status" = 2 ]
     run gen-weak -p nothing </dev/null
     [ "$status" = 2 ]
-    [[ "$output" == *"program|reference|solution|uniform|fixedrdm|stored|model"* ]]
+    [[ "$output" == *"program|reference|solution|uniform|fixedrdm|uniform-tokens|stored|model"* ]]
     run gen-weak -n 0 </dev/null
     [ "$status" = 2 ]
     run gen-weak -q </dev/null
