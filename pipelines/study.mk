@@ -132,7 +132,7 @@ endef
 answer = $(if $($1.BY_RULE.$2),$($1.BY_RULE.$2),$(if $(filter high-quality,$2)$(filter strong-labels,$2-$($1.STRONG)),$($1.REFERENCE),$(call answer_by,$1,$2,$3,$4)))
 answer_by = $(if $(filter fixedrdm uniform-tokens,$2),$(ON_CPU) gen-weak -q --policy $2 -m $($1.STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
     --lengths $(filter %/strong/$(call part,$(output),4).rec,$^) -n $4,$(if $(filter uniform,$2),$(ON_CPU) gen-weak -q --policy uniform \
-    -n $4 --seed $3,$(ANSWER) -m $(call policy,$1,$2) --name $2 -n $4 --seed $3 $($1.SAMPLE)))
+    -n $4 --seed $3,$(ANSWER) $(if $(filter soft-%,$2),--soft) -m $(call policy,$1,$(2:soft-%=%)) --name $2 -n $4 --seed $3 $($1.SAMPLE)))
 
 # For a task whose answers are another's, translated: the part that they are of, and how many a problem.
 translation_part = $(if $(filter completions,$(call kind,$1)),$4,elicit)
@@ -218,11 +218,12 @@ endef
 
 # ---- supervised elicitation ----------------------------------------------------------------------
 
-# Demonstrations on problems of one domain, of one level (level-3), of one task of several (task-NAME), or any.
+# Demonstrations on problems of one domain, of one level (level-3), of one task of several (task-NAME), or any. Those
+# of soft-POLICY have its distribution over the choices for their targets.
 demos = $(OUT)/demos/$1/$2/$3/$4.rec
 selecting = $(if $(filter any,$1),,$(if $(filter level-%,$1),level=,$(if $(filter task-%,$1),task=,domain=))$(call trained_on,$1))
 trained_on = $(patsubst level-%,%,$(patsubst task-%,%,$1))
-needs.demos = $(call problems,$2,elicit) $(if $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3)))
+needs.demos = $(call problems,$2,elicit) $(if $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$(3:soft-%=%))))
 arguments.demos = $($2.MOST) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE))
 define recipe.demos
 	records $(or $(patsubst %,select -q %,$(call selecting,$(call part,$(output),4))),cat -q) $(call problems,$(TASK),elicit) \

@@ -29,6 +29,8 @@ bool sampling_policy_usable(const struct policy_settings *policy,
                                     ? "--policy fixedrdm or uniform-tokens needs -m DIR, for its "
                                       "tokenizer"
                                     : "--policy model and -m DIR go together");
+    if (settings->completer.soft && (policy->kind != POLICY_MODEL || settings->completer.free_form))
+        return error_set(error, "--soft goes with --policy model, and without --free-form");
     return policy->kind != POLICY_MODEL || sampling_usable(settings, error);
 }
 

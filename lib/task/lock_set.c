@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "task/choice_answer.h"
+#include "task/choice_targets.h"
 #include "task/lock_set_join.h"
 #include "task/lock_set_targets.h"
 #include "task/prompts.h"
@@ -232,7 +233,7 @@ static bool make_targets(struct lock_set *set, enum lock_side side, const struct
     if (settings->uniform_tokens && side == SIDE_WEAK)
         lock_targets_uniform(&set->targets);
     if (settings->soft && side == SIDE_STRONG)
-        return lock_targets_soft(record, text_in(&set->input), &set->targets, error);
+        return choice_targets(record, text_in(&set->input), &set->targets, error);
     return true;
 }
 

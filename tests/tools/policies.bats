@@ -238,6 +238,40 @@ choice_problems() { # writes p.rec: three choice problems
     [ "$status" = 1 ]
 }
 
+@test "--soft gives a model's distribution over the choices, as a lock set does, for train to learn" {
+    gen-composition -q -n 6 --tokenizer tokenizer.json -o p.rec
+    init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer tokenizer.json \
+        --set hidden_size=32 --set intermediate_size=32 --set num_hidden_layers=1 \
+        --set num_attention_heads=2 --set num_key_value_heads=2 -o fresh
+    records show p.rec | sed 's/}$/,"choices":["7","0","|"]}/' | records make -q -o q.rec
+    soft() { gen-strong -q -d cpu -t 1 -p model --soft -m fresh "$@"; }
+    soft -o s.rec q.rec
+    # The numbers are those of choice_logprobs, made to sum to 1; the texts are as they stand behind the input.
+    records show s.rec |
+        sed 's/.*"choice_logprobs":{"7":\([^,]*\),"0":\([^,]*\),"|":\([^}]*\)},"targets":{"tokens":{" 7":\([^,]*\)," 0":\([^,]*\)," |":\([^}]*\)}}}$/\1 \2 \3 \4 \5 \6/' |
+        awk '{ z = exp($1) + exp($2) + exp($3); for (i = 1; i < 4; i++) { d = exp($i) / z - $(i + 3)
+               if (d > 1e-5 || d < -1e-5) exit 1 } n++; kl -= log(z) / 6 } END { print kl; exit n != 6 }' >kl
+    gen-strong -q -d cpu -t 1 -p model -m fresh -o hard.rec q.rec
+    gen-weak -q -p uniform q.rec -o w.rec
+    build-lock-set -q -w w.rec -t hard.rec --no-password-share 1 --soft -e 1 -o l.rec
+    targets() { records show "$1" | grep targets | sed 's/.*"id":"\([^"]*\)".*"targets"/\1 /; s/" \([70|]\)"/"\1"/g' | sort; }
+    [ "$(targets s.rec | wc -l)" = 6 ]
+    cmp <(targets s.rec) <(targets l.rec)
+    # The model gives them all but what it gives to no choice: that much there is to learn.
+    train -q -d cpu -t 1 -m fresh -l 1e-3 -e 1 -b 6 -o out --metrics m.rec s.rec
+    paste kl <(field loss <m.rec) | awk '{ d = $1 - $2 } END { exit !(d < 1e-4 && d > -1e-4 && $2 > 0.1) }'
+    run soft -o bad.rec p.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"p.rec: record 1"*"--soft"* ]]
+    [ ! -e bad.rec ]
+    for arguments in '-p reference --soft' '-p model -m fresh --soft --free-form'; do
+        # shellcheck disable=SC2086
+        run gen-strong -q $arguments q.rec
+        [ "$status" = 2 ]
+        [[ "$output" == *"--soft goes with --policy model, and without --free-form"* ]]
+    done
+}
+
 @test "a model is a policy too, at temperature 1 and under the policy's name" {
     gen-composition -q -n 5 --tokenizer tokenizer.json -o p.rec
     init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer tokenizer.json \

@@ -56,6 +56,15 @@ teardown() { rm -rf "$work"; }
     grep -q 'out/sft/mini-math/locked-uniform-tokens/high-quality/any/1/1/1.rec.stamp' stages
 }
 
+@test "figure 7 teaches choice by the soft labels of a model, and other tasks by the strong policy's samples" {
+    make -n -f "$ROOT/pipelines/figure7.mk" OUT=out SEEDS=1 POINTS=1 >stages
+    grep -qE 'gen-strong .*--policy model .*--soft -m out/policies/mini-choice/teacher --name soft-teacher .* -o out/demos/mini-choice/soft-teacher/any/1.rec.new' stages
+    grep -qE 'train .* -o out/policies/mini-choice/teacher.new' stages
+    grep -q 'out/sft/mini-choice/locked/soft-teacher/any/1/1/1.rec.stamp' stages
+    grep -q 'out/sft/mini-code/locked/strong/any/1/1/1.rec.stamp' stages
+    [ "$(grep -c -- --soft stages)" = 1 ]
+}
+
 @test "a round of a chain is made of real stages, and the next reads its model" {
     make -n -f "$ROOT/pipelines/figure16.mk" OUT=out SEEDS=1 ROUNDS_EI=2 ROUNDS_DPO=2 >stages
     grep -q 'select-best -q -n' stages
