@@ -288,7 +288,8 @@ define recipe.starts
 endef
 
 # A round's name: rl/TASK/MODEL/METHOD/REWARD/START/RATE/SEED/ROUND. It reads the model of the round before,
-# ROUND.model beside it, which goes away when the next round has made its own.
+# ROUND.model beside it, which goes away when the next round has made its own. Who reads the model waits for
+# ROUND.rec: that is new when the model is, by ROUND.rec.lockpick.json (see settle).
 METHOD = $(call part,$(output),4)
 REWARD = $(call part,$(output),5)
 START  = $(call part,$(output),6)
@@ -329,6 +330,7 @@ define recipe.rl
 	    --log-every 100000 --metrics /dev/null -m $(current) -o $(output:.rec=.model) $(new).lessons
 	$(if $(evaluated),$(call graded,-m $(output:.rec=.model) $(VALIDATION)) | $(call tag,$(METHOD),none,any,0,$(SEED),$(REWARD),$(START),$(RATE)) \
 	    round=$(ROUND) samples=$(samples_so_far) -o $(new),records head -q -n 0 $(VALIDATION) -o $(new))
+	cp $(output:.rec=.model)/lockpick.json $(new).lockpick.json
 	rm -rf $(new).subset $(new).lessons $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
 	$(settle)
 endef

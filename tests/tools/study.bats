@@ -71,3 +71,57 @@ teardown() { rm -rf "$work"; }
     grep -q 'build-pairs -q' stages
     grep -qE 'train .*-m out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/1.model -o out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/2.model' stages
 }
+
+@test "settle takes a stream for new when the model beside it is" {
+    settle() { # COMPLETION DIGEST: whether the output was replaced
+        echo "{\"id\":\"a\",\"completion\":\"$1\"}" | records make -q -o x.rec.new
+        echo "$2" >x.rec.new.lockpick.json
+        touch -c -d @0 x.rec
+        "$ROOT/pipelines/settle" x.rec.stamp
+        [ ! -e x.rec.new ] && [ ! -e x.rec.new.lockpick.json ]
+        [ "$(cat x.rec.lockpick.json)" = "$2" ]
+        [ "$(stat -c %Y x.rec)" != 0 ]
+    }
+    settle same one
+    run ! settle same one
+    settle same two
+    settle other two
+    run ! settle other two
+}
+
+# A chain of rounds at toy size, from a model in `start` that is made anew with each seed.
+toy_chain() { # SEED OPTIONS…
+    if [ ! -e tokenizer.json ]; then
+        gen-mini -q --task mini-math -n 200 | gen-strong -q --policy solution >corpus.rec
+        train-tokenizer -q --field prompt,completion --vocabulary 300 -o tokenizer.json corpus.rec
+        cat >chain.mk <<'END'
+include $(ROOT)/pipelines/study.mk
+ROUNDS := $(call chain,mini-math,locked,expert-iteration,discrete,plain,1,1)
+$(call want,$(ROUNDS))
+all: $(ROUNDS)
+include $(PIPELINES)/study-end.mk
+END
+    fi
+    [ "$1" = "$(cat seed 2>/dev/null)" ] || {
+        init-model -q -f --config "$ROOT/data/models/mini-weak.json" --tokenizer tokenizer.json --seed "$1" -o start
+        echo "$1" >seed
+    }
+    make -f chain.mk ROOT="$ROOT" OUT=out ROUNDS_EI=3 EVALUATE=3 BEST=2 mini-math.SAMPLE='--max-tokens 4' \
+        mini-math.PROBLEMS='gen-mini -q --task mini-math -n 200' mini-math.MODEL.locked=start "${@:2}"
+}
+
+@test "a round follows the model of the round before, though that round's records say nothing" {
+    toy_chain 1 >log 2>&1 || { cat log; false; }
+    chain=out/rl/mini-math/locked/expert-iteration/discrete/plain/1/1
+    [ "$(records count $chain/1.rec)" = 0 ]
+    first=$(cat $chain/*.rec.lockpick.json)
+    [ "$(toy_chain 1 | grep -c train)" = 0 ]
+    toy_chain 2 >log 2>&1 || { cat log; false; }
+    [ "$(grep -c 'train .*-o out/rl' log)" = 3 ]
+    [ "$(cat $chain/*.rec.lockpick.json)" != "$first" ]
+    [ "$(toy_chain 2 | grep -c train)" = 0 ]
+    # A start that is written anew and the same is noticed once.
+    init-model -q -f --config "$ROOT/data/models/mini-weak.json" --tokenizer tokenizer.json --seed 2 -o start
+    toy_chain 2 >log 2>&1 || { cat log; false; }
+    [ "$(grep -c 'train .*-o out/rl' log)" = 1 ]
+}
