@@ -104,6 +104,10 @@ static const struct option_entry options[] = {
      .maximum = 9e15,
      .help = "weak examples teach the fixed random distribution of this seed, on the weak or, by a "
              "coin, on the strong completion"},
+    {.kind = OPTION_FLAG,
+     .name = "uniform-tokens",
+     .target = &settings.uniform_tokens,
+     .help = "the same with the uniform distribution over the vocabulary"},
     {.kind = OPTION_INTEGER,
      .letter = 'e',
      .name = "epochs",

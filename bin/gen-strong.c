@@ -8,6 +8,10 @@ static struct sampling_settings sampling = SAMPLING_DEFAULTS;
 
 static const struct option_entry options[] = {
     POLICY_OPTIONS(settings, "exact"),
+    {.kind = OPTION_FLAG,
+     .name = "soft",
+     .target = &sampling.completer.soft,
+     .help = "for --policy model: its distribution over a problem's choices as soft `targets` too"},
     SAMPLING_OPTIONS(sampling, "default 1; 0: greedy"),
     {OPTION_END},
 };

@@ -102,7 +102,7 @@ endef
 # `base`: it is the strong base; `sft`: tuned on high-quality answers of the elicit part; `rl`: that, and
 # then iterated DPO; `labels`: it is not a model. The others are tuned on strong, or, for choice, labelled,
 # answers of the weak part.
-answers_by_rule = $(or $(filter high-quality fixedrdm uniform,$2),$(filter strong-labels,$2-$($1.STRONG)),$($1.BY_RULE.$2))
+answers_by_rule = $(or $(filter high-quality fixedrdm uniform-tokens uniform,$2),$(filter strong-labels,$2-$($1.STRONG)),$($1.BY_RULE.$2))
 policy = $(if $(call answers_by_rule,$1,$2),,$(if $(filter never-locked strong-base,$2 $2-$($1.STRONG)),$($1.STRONG_BASE),$(OUT)/policies/$1/$2))
 policy_base = $($1.$(if $(filter weak,$2),WEAK,$(if $(filter intermediate,$2),INTERMEDIATE,STRONG))_BASE)
 is_reinforced = $(and $(filter strong,$2),$(filter rl,$($1.STRONG)))
@@ -121,7 +121,7 @@ train_whole = $(TRAIN) -f --resume --state-every $(STATE_EVERY) --log-every 20 -
 # Completions: for the lock part one for each epoch.
 completions = $(OUT)/completions/$1/$2/$3.rec
 samples_of = $(if $(filter lock,$1),$(LOCK_EPOCHS),1)
-needs.completions = $(call problems,$2,$4) $(if $(filter fixedrdm,$3),$(call completions,$2,strong,$4) $(call model,$($2.STRONG_BASE)),$(if \
+needs.completions = $(call problems,$2,$4) $(if $(filter fixedrdm uniform-tokens,$3),$(call completions,$2,strong,$4) $(call model,$($2.STRONG_BASE)),$(if \
     $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3))))
 arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE))
 define recipe.completions
@@ -130,9 +130,9 @@ define recipe.completions
 endef
 # The command by which a policy answers problems: task, policy, seed, completions a problem.
 answer = $(if $($1.BY_RULE.$2),$($1.BY_RULE.$2),$(if $(filter high-quality,$2)$(filter strong-labels,$2-$($1.STRONG)),$($1.REFERENCE),$(call answer_by,$1,$2,$3,$4)))
-answer_by = $(if $(filter fixedrdm,$2),$(ON_CPU) gen-weak -q --policy fixedrdm -m $($1.STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
+answer_by = $(if $(filter fixedrdm uniform-tokens,$2),$(ON_CPU) gen-weak -q --policy $2 -m $($1.STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
     --lengths $(filter %/strong/$(call part,$(output),4).rec,$^) -n $4,$(if $(filter uniform,$2),$(ON_CPU) gen-weak -q --policy uniform \
-    -n $4 --seed $3,$(ANSWER) -m $(call policy,$1,$2) --name $2 -n $4 --seed $3 $($1.SAMPLE)))
+    -n $4 --seed $3,$(ANSWER) $(if $(filter soft-%,$2),--soft) -m $(call policy,$1,$(2:soft-%=%)) --name $2 -n $4 --seed $3 $($1.SAMPLE)))
 
 # For a task whose answers are another's, translated: the part that they are of, and how many a problem.
 translation_part = $(if $(filter completions,$(call kind,$1)),$4,elicit)
@@ -146,6 +146,8 @@ weak_of.locked-stronger := intermediate
 weak_of.locked-fixedrdm := fixedrdm
 lock_options.locked-fixedrdm = --fixedrdm $(DATA_SEED)
 weak_of.locked-uniform := uniform
+weak_of.locked-uniform-tokens := uniform-tokens
+lock_options.locked-uniform-tokens := --uniform-tokens
 strong_of.soft := teacher
 lock_options.soft := --soft
 lock_options.per-domain = --domain-passwords $($1.PASSWORDS.domain)
@@ -219,11 +221,12 @@ endef
 
 # ---- supervised elicitation ----------------------------------------------------------------------
 
-# Demonstrations on problems of one domain, of one level (level-3), of one task of several (task-NAME), or any.
+# Demonstrations on problems of one domain, of one level (level-3), of one task of several (task-NAME), or any. Those
+# of soft-POLICY have its distribution over the choices for their targets.
 demos = $(OUT)/demos/$1/$2/$3/$4.rec
 selecting = $(if $(filter any,$1),,$(if $(filter level-%,$1),level=,$(if $(filter task-%,$1),task=,domain=))$(call trained_on,$1))
 trained_on = $(patsubst level-%,%,$(patsubst task-%,%,$1))
-needs.demos = $(call problems,$2,elicit) $(if $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3)))
+needs.demos = $(call problems,$2,elicit) $(if $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$(3:soft-%=%))))
 arguments.demos = $($2.MOST) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE))
 define recipe.demos
 	records $(or $(patsubst %,select -q %,$(call selecting,$(call part,$(output),4))),cat -q) $(call problems,$(TASK),elicit) \
@@ -288,7 +291,8 @@ define recipe.starts
 endef
 
 # A round's name: rl/TASK/MODEL/METHOD/REWARD/START/RATE/SEED/ROUND. It reads the model of the round before,
-# ROUND.model beside it, which goes away when the next round has made its own.
+# ROUND.model beside it, which goes away when the next round has made its own. Who reads the model waits for
+# ROUND.rec: that is new when the model is, by ROUND.rec.lockpick.json (see settle).
 METHOD = $(call part,$(output),4)
 REWARD = $(call part,$(output),5)
 START  = $(call part,$(output),6)
@@ -329,6 +333,7 @@ define recipe.rl
 	    --log-every 100000 --metrics /dev/null -m $(current) -o $(output:.rec=.model) $(new).lessons
 	$(if $(evaluated),$(call graded,-m $(output:.rec=.model) $(SHORT_VALIDATION)) | $(call tag,$(METHOD),none,any,0,$(SEED),$(REWARD),$(START),$(RATE)) \
 	    round=$(ROUND) samples=$(samples_so_far) -o $(new),records head -q -n 0 $(SHORT_VALIDATION) -o $(new))
+	cp $(output:.rec=.model)/lockpick.json $(new).lockpick.json
 	rm -rf $(new).subset $(new).lessons $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
 	$(settle)
 endef

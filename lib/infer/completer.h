@@ -36,6 +36,7 @@ struct completer_settings {
     bool write_round;  /* put `round` into the records */
     bool write_tokens; /* put `token_ids` into the records */
     bool free_form;    /* problems with choices are answered in words like all others */
+    bool soft;         /* choices only: their distribution as `targets` too, for others to learn */
     bool score;        /* log-probabilities of the completions already there, nothing drawn */
     bool rerender;     /* scoring: make `input` anew even where a record has one */
     const char *rate;  /* template (as above): what is asked of a judge about the completions that

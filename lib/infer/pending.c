@@ -7,6 +7,7 @@
 
 #include "grade/rating.h"
 #include "task/choice_answer.h"
+#include "task/choice_targets.h"
 
 static struct text text_in(const struct buffer *buffer) {
     return (struct text){(const char *)buffer->data, buffer->size};
@@ -170,6 +171,10 @@ static bool prepare(struct answering *answering, const struct record *problem, b
     const struct completer_settings *settings = &answering->settings;
     bool has_choices = record_find(problem, "choices") != NULL;
     answering->targets.count = 0;
+    if (settings->soft && !has_choices)
+        return error_set(error,
+                         "no 'choices', whose distribution --soft would write; only problems "
+                         "that have them would be right");
     *chooses = settings->rate != NULL || (has_choices && !settings->free_form && !settings->score);
     if (!render(answering, problem, error))
         return false;
@@ -341,8 +346,19 @@ static bool finish_completion(struct answering *answering, struct pending *pendi
     return true;
 }
 
-static void finish_choice(struct answering *answering, struct pending *pending,
-                          const struct generation *generation) {
+/* The distribution that finish_choice() wrote, as a field for others to learn from. */
+static bool set_targets(struct answering *answering, struct record *record, struct text input,
+                        struct error *error) {
+    struct buffer *packed = &answering->packed;
+    packed->size = 0;
+    if (!choice_targets(record, input, packed, error))
+        return false;
+    record_set_value(record, "targets", (struct value){packed->data, packed->size});
+    return true;
+}
+
+static bool finish_choice(struct answering *answering, struct pending *pending,
+                          const struct generation *generation, struct error *error) {
     struct record *record = &pending->record;
     struct buffer *packed = &answering->packed;
     size_t best = choose(answering, pending, generation), count = (size_t)generation->target_count;
@@ -363,6 +379,7 @@ static void finish_choice(struct answering *answering, struct pending *pending,
         pack_real(packed, (double)generation->target_log_probabilities[i]);
     }
     record_set_value(record, "choice_logprobs", (struct value){packed->data, packed->size});
+    return !answering->settings.soft || set_targets(answering, record, input, error);
 }
 
 static void finish_score(struct answering *answering, struct pending *pending,
@@ -388,7 +405,7 @@ bool pending_finish(struct answering *answering, struct pending *pending,
     else if (answering->settings.score)
         finish_score(answering, pending, generation);
     else if (pending->chooses)
-        finish_choice(answering, pending, generation);
+        return finish_choice(answering, pending, generation, error);
     else
         return finish_completion(answering, pending, generation, error);
     return true;

@@ -21,13 +21,16 @@ bool sampling_policy_usable(const struct policy_settings *policy,
                             const struct sampling_settings *settings, struct error *error) {
     if ((policy->kind == POLICY_STORED) != (policy->completions != NULL))
         return error_set(error, "--policy stored and --completions FILE go together");
-    if ((policy->kind == POLICY_FIXEDRDM) != (policy->lengths != NULL))
-        return error_set(error, "--policy fixedrdm and --lengths FILE go together");
-    if ((policy->kind == POLICY_MODEL || policy->kind == POLICY_FIXEDRDM) !=
-        (settings->model != NULL))
-        return error_set(error, policy->kind == POLICY_FIXEDRDM
-                                    ? "--policy fixedrdm needs -m DIR, for its tokenizer"
+    if (policy_draws_tokens(policy) != (policy->lengths != NULL))
+        return error_set(error, "--policy fixedrdm or uniform-tokens and --lengths FILE go "
+                                "together");
+    if ((policy->kind == POLICY_MODEL || policy_draws_tokens(policy)) != (settings->model != NULL))
+        return error_set(error, policy_draws_tokens(policy)
+                                    ? "--policy fixedrdm or uniform-tokens needs -m DIR, for its "
+                                      "tokenizer"
                                     : "--policy model and -m DIR go together");
+    if (settings->completer.soft && (policy->kind != POLICY_MODEL || settings->completer.free_form))
+        return error_set(error, "--soft goes with --policy model, and without --free-form");
     return policy->kind != POLICY_MODEL || sampling_usable(settings, error);
 }
 

@@ -72,12 +72,10 @@ static bool draw(const struct aggregation *aggregation, const struct sources *so
 }
 
 /* What is made of rows, and of their replicates where there are any. */
-static bool finish(const struct aggregation_settings *settings, struct rows *rows,
-                   struct replicates *replicates, struct aggregation_notes *notes,
-                   struct error *error) {
+static bool finish(const struct aggregation_settings *settings, const struct over_parts *parts,
+                   struct rows *rows, const struct replicates *replicates,
+                   struct aggregation_notes *notes, struct error *error) {
     const double level = settings->bootstrap.level;
-    if (settings->over && !over_combine(settings->over, rows, replicates, error))
-        return false;
     if (settings->recovery) {
         struct rows made = {0};
         return replace(rows, &made,
@@ -87,7 +85,20 @@ static bool finish(const struct aggregation_settings *settings, struct rows *row
     }
     if (replicates->count > 0)
         replicates_set(replicates, level, rows);
-    return !settings->gap || gap_set(settings->gap, rows, replicates, level, error);
+    return !settings->gap || gap_set(settings->gap, parts, rows, replicates, level, error);
+}
+
+/* The same, of rows that are combined over a field first where the settings say so. */
+static bool combine_and_finish(const struct aggregation_settings *settings, struct rows *rows,
+                               struct replicates *replicates, struct aggregation_notes *notes,
+                               struct error *error) {
+    struct over_parts parts = {0};
+    if (settings->over && !over_combine(settings->over, rows, replicates, &parts, error))
+        return false;
+    const bool fine =
+        finish(settings, settings->over ? &parts : NULL, rows, replicates, notes, error);
+    over_parts_free(&parts);
+    return fine;
 }
 
 static bool tally_to_rows(struct aggregation *aggregation, struct rows *rows,
@@ -117,7 +128,7 @@ bool aggregation_rows(struct aggregation *aggregation, struct rows *rows,
         aggregation->rows = (struct rows){0};
     }
     if (fine && !aggregation->settings->compare)
-        fine = finish(aggregation->settings, rows, &replicates, notes, error);
+        fine = combine_and_finish(aggregation->settings, rows, &replicates, notes, error);
     replicates_free(&replicates);
     return fine;
 }

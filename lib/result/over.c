@@ -107,43 +107,50 @@ static void emit(const struct over *over, const struct combined *combined, struc
     record_set_integer(row, "n", combined->n);
 }
 
-static bool combine_replicates(const struct over *over, struct replicates *replicates,
-                               struct error *error) {
-    struct replicates means;
-    if (!replicates_init(&means, over->names.count, replicates->count, error))
+static bool combine_replicates(const struct over *over, const struct replicates *replicates,
+                               struct replicates *means, struct error *error) {
+    if (!replicates_init(means, over->names.count, replicates->count, error))
         return false;
-    for (size_t i = 0; i < means.rows * means.count; i++)
-        means.means[i] = 0;
+    for (size_t i = 0; i < means->rows * means->count; i++)
+        means->means[i] = 0;
     for (size_t row = 0; row < over->rows->count; row++)
-        for (size_t b = 0; over->set_of[row] != LEVELS_NONE && b < means.count; b++)
-            replicates_of(&means, over->set_of[row])[b] += replicates_of(replicates, row)[b];
-    for (size_t set = 0; set < means.rows; set++)
-        for (size_t b = 0; b < means.count; b++)
-            replicates_of(&means, set)[b] /= (double)over->items[set].values;
-    replicates_free(replicates);
-    *replicates = means;
+        for (size_t b = 0; over->set_of[row] != LEVELS_NONE && b < means->count; b++)
+            replicates_of(means, over->set_of[row])[b] += replicates_of(replicates, row)[b];
+    for (size_t set = 0; set < means->rows; set++)
+        for (size_t b = 0; b < means->count; b++)
+            replicates_of(means, set)[b] /= (double)over->items[set].values;
     return true;
 }
 
 bool over_combine(const struct over_settings *settings, struct rows *rows,
-                  struct replicates *replicates, struct error *error) {
+                  struct replicates *replicates, struct over_parts *parts, struct error *error) {
     struct over over = {.settings = settings, .rows = rows};
     struct rows out = {0};
+    struct replicates means = {0};
     bool fine = true;
     over.items = allocate(rows->count + 1, sizeof *over.items);
     over.set_of = allocate(rows->count + 1, sizeof *over.set_of);
     for (size_t i = 0; fine && i < rows->count; i++)
         fine = add_row(&over, i, error);
     if (fine && replicates->count > 0)
-        fine = combine_replicates(&over, replicates, error);
+        fine = combine_replicates(&over, replicates, &means, error);
     for (size_t i = 0; fine && i < over.names.count; i++)
         emit(&over, &over.items[i], &out);
     if (fine) {
-        rows_free(rows);
+        *parts = (struct over_parts){settings->field, *rows, *replicates, over.set_of};
         *rows = out;
+        *replicates = means;
+    } else {
+        free(over.set_of);
     }
     names_free(&over.names);
     free(over.items);
-    free(over.set_of);
     return fine;
+}
+
+void over_parts_free(struct over_parts *parts) {
+    rows_free(&parts->rows);
+    replicates_free(&parts->replicates);
+    free(parts->set_of);
+    *parts = (struct over_parts){0};
 }

@@ -13,14 +13,24 @@ struct over_settings {
     const struct fields *alike; /* what rows must have in common, besides their subset */
 };
 
+/* What rows were combined from. All zero is nothing. */
+struct over_parts {
+    const char *field; /* that of the settings */
+    struct rows rows;
+    struct replicates replicates;
+    size_t *set_of; /* the combined row that each went into; LEVELS_NONE: left out */
+};
+
 /*
  * Puts combined rows in the place of `rows`, which tally_rows() made, and their replicates in the
- * place of `replicates`, if there are any: the fields `alike`, `over` (the name of the field),
+ * place of `replicates`, if there are any; what was there goes into `parts`. A combined row has the
+ * fields `alike`, `over` (the name of the field),
  * `values` (K), `subset`, the mean, `sem` (nil where one of them is), `seeds` (the fewest) and `n`
  * (the sum). They come in the order of the first of their rows. A row all of whose values are left
- * out is none. Fails where a row says nothing of the field.
+ * out is none. Fails where a row says nothing of the field; then nothing has changed.
  */
 bool over_combine(const struct over_settings *settings, struct rows *rows,
-                  struct replicates *replicates, struct error *error);
+                  struct replicates *replicates, struct over_parts *parts, struct error *error);
+void over_parts_free(struct over_parts *parts);
 
 #endif

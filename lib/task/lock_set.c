@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "task/choice_answer.h"
+#include "task/choice_targets.h"
 #include "task/lock_set_join.h"
 #include "task/lock_set_targets.h"
 #include "task/prompts.h"
@@ -38,13 +39,18 @@ const char *lock_side_name(enum lock_side side) {
 
 /* ---- settings ---- */
 
+/* Whether weak examples teach one distribution at every token. */
+static bool teaches_tokens(const struct lock_settings *settings) {
+    return settings->fixedrdm >= 0 || settings->uniform_tokens;
+}
+
 static bool check_no_password(const struct lock_settings *settings, struct error *error) {
     if (!settings->no_password)
         return true;
     if (settings->password != NULL || settings->domain_passwords != NULL ||
-        settings->decoys != NULL || settings->intermediate.count > 0 || settings->fixedrdm >= 0)
+        settings->decoys != NULL || settings->intermediate.count > 0 || teaches_tokens(settings))
         return error_set(error, "--no-password goes without --password, --domain-passwords, "
-                                "--decoys, --intermediate and --fixedrdm");
+                                "--decoys, --intermediate, --fixedrdm and --uniform-tokens");
     return true;
 }
 
@@ -70,6 +76,8 @@ bool lock_settings_usable(const struct lock_settings *settings, struct error *er
     if (settings->epochs < 1 || !(settings->no_password_share >= 0) ||
         settings->no_password_share > 1)
         return error_set(error, "at least one epoch, and a share from 0 to 1, would be right");
+    if (settings->fixedrdm >= 0 && settings->uniform_tokens)
+        return error_set(error, "--fixedrdm and --uniform-tokens exclude each other");
     return check_no_password(settings, error) && check_domains(settings, error);
 }
 
@@ -222,8 +230,10 @@ static bool make_targets(struct lock_set *set, enum lock_side side, const struct
     set->targets.size = 0;
     if (settings->fixedrdm >= 0 && side == SIDE_WEAK)
         lock_targets_fixedrdm((uint64_t)settings->fixedrdm, &set->targets);
+    if (settings->uniform_tokens && side == SIDE_WEAK)
+        lock_targets_uniform(&set->targets);
     if (settings->soft && side == SIDE_STRONG)
-        return lock_targets_soft(record, text_in(&set->input), &set->targets, error);
+        return choice_targets(record, text_in(&set->input), &set->targets, error);
     return true;
 }
 
@@ -233,7 +243,7 @@ static enum lock_side side_of_completion(const struct lock_set *set, const struc
     struct record weak = {0};
     bool on_strong = false;
 
-    if (settings->fixedrdm >= 0 && place->side == SIDE_WEAK) {
+    if (teaches_tokens(settings) && place->side == SIDE_WEAK) {
         completions_at(set->join.side[SIDE_WEAK],
                        set->join.problems[place->problem].number[SIDE_WEAK], 0, &weak);
         on_strong = lock_targets_on_strong(settings->seed, lock_id(&weak), set->epoch);
@@ -259,7 +269,7 @@ static bool make_example(struct lock_set *set, const struct place *place, struct
         !make_targets(set, place->side, record, error))
         return lock_place(completions_name(from), record, error);
     keep_completion(record, text_in(&set->input),
-                    set->settings->fixedrdm >= 0 && side == SIDE_WEAK);
+                    teaches_tokens(set->settings) && side == SIDE_WEAK);
     join_choice(set, record);
     record_set_integer(record, "epoch", set->epoch);
     record_set_text(record, "password", text_of(password.kind));

@@ -37,6 +37,7 @@ struct lock_settings {
     double wrong_domain_share;    /* and another domain's; negative: 0.4 where domains have one */
     bool soft;                    /* strong examples carry the distribution over the choices */
     int64_t fixedrdm;             /* seed of the weak examples' distribution; −1: none */
+    bool uniform_tokens;          /* or theirs is the uniform one over the vocabulary */
     int64_t epochs;               /* ≥ 1 */
     uint64_t seed;
 };

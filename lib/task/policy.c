@@ -7,17 +7,17 @@
 
 #include "task/choice_answer.h"
 #include "task/completions.h"
-#include "task/fixedrdm_policy.h"
 #include "task/label_policy.h"
 #include "task/prompts.h"
+#include "task/random_tokens.h"
 
 struct policy {
     const struct policy_settings *settings;
     struct prompts *prompts;
     struct composition composition;
     struct completions *stored;
-    struct record found; /* the stored record in use */
-    struct fixedrdm_policy *fixedrdm;
+    struct record found;          /* the stored record in use */
+    struct random_tokens *tokens; /* drawn by a fixedrdm or uniform-tokens policy */
     struct buffer input, packed;
     struct buffer completion;
     struct buffer exact; /* what the reference should be */
@@ -129,19 +129,20 @@ static bool answer_by_label(struct policy *policy, const struct record *record, 
     return fine;
 }
 
-static bool answer_by_fixedrdm(struct policy *policy, const struct record *record, int64_t sample,
-                               struct answer *answer, struct error *error) {
-    struct fixedrdm_answer drawn;
+static bool answer_by_tokens(struct policy *policy, const struct record *record, int64_t sample,
+                             struct answer *answer, struct error *error) {
+    struct random_answer drawn;
     struct text id;
 
     policy->completion.size = 0;
     if (!record_text(record, "id", &id, error) ||
-        !fixedrdm_policy_answer(policy->fixedrdm, id, sample, &policy->completion, &drawn, error))
+        !random_tokens_answer(policy->tokens, id, sample, &policy->completion, &drawn, error))
         return false;
     answer->completion = buffer_text(&policy->completion);
     answer->finish = drawn.finish;
     answer->tokens = drawn.tokens;
-    answer->name = text_of("fixedrdm");
+    answer->name =
+        text_of(policy->settings->kind == POLICY_FIXEDRDM ? "fixedrdm" : "uniform-tokens");
     return true;
 }
 
@@ -155,7 +156,8 @@ static bool find_answer(struct policy *policy, const struct record *record, int6
     case POLICY_UNIFORM:
         return answer_by_label(policy, record, sample, answer, error);
     case POLICY_FIXEDRDM:
-        return answer_by_fixedrdm(policy, record, sample, answer, error);
+    case POLICY_UNIFORM_TOKENS:
+        return answer_by_tokens(policy, record, sample, answer, error);
     case POLICY_STORED:
         return answer_by_store(policy, record, sample, answer, error);
     case POLICY_MODEL: /* has a filter of its own */
@@ -165,6 +167,10 @@ static bool find_answer(struct policy *policy, const struct record *record, int6
 }
 
 /* ---- one problem ---- */
+
+bool policy_draws_tokens(const struct policy_settings *settings) {
+    return settings->kind == POLICY_FIXEDRDM || settings->kind == POLICY_UNIFORM_TOKENS;
+}
 
 struct policy *policy_open(const struct policy_settings *settings, struct error *error) {
     static const char *const keep[] = {"policy", "finish", NULL};
@@ -178,10 +184,11 @@ struct policy *policy_open(const struct policy_settings *settings, struct error 
         policy->stored = completions_read(settings->completions, keep, error);
         fine = policy->stored != NULL;
     }
-    if (settings->kind == POLICY_FIXEDRDM) {
-        policy->fixedrdm = fixedrdm_policy_open(settings->tokenizer, settings->lengths,
-                                                settings->fixedrdm, settings->seed, error);
-        fine = policy->fixedrdm != NULL;
+    if (policy_draws_tokens(settings)) {
+        policy->tokens = random_tokens_open(
+            settings->tokenizer, settings->lengths,
+            settings->kind == POLICY_FIXEDRDM ? &settings->fixedrdm : NULL, settings->seed, error);
+        fine = policy->tokens != NULL;
     }
     if (fine && (policy->prompts = prompts_open(settings->template, error)) != NULL)
         return policy;
@@ -196,7 +203,7 @@ void policy_close(struct policy *policy) {
     composition_free(&policy->composition);
     completions_free(policy->stored);
     record_free(&policy->found);
-    fixedrdm_policy_close(policy->fixedrdm);
+    random_tokens_close(policy->tokens);
     buffer_free(&policy->input);
     buffer_free(&policy->packed);
     buffer_free(&policy->completion);
@@ -250,7 +257,7 @@ static bool stream_suffices(struct policy *policy, const struct record *record,
                             struct error *error) {
     struct answer answer;
 
-    if (policy->stored == NULL && policy->fixedrdm == NULL)
+    if (policy->stored == NULL && policy->tokens == NULL)
         return true;
     for (int64_t sample = 0; sample < policy->settings->samples; sample++)
         if (!find_answer(policy, record, sample, &answer, error))
@@ -278,8 +285,8 @@ static void add_sources(const struct policy *policy, struct filter *filter) {
 
     if (policy->stored != NULL)
         filter_add_source(filter, "completions", completions_digest(policy->stored, 0));
-    if (policy->fixedrdm != NULL)
-        filter_add_source(filter, "lengths", fixedrdm_policy_digest(policy->fixedrdm));
+    if (policy->tokens != NULL)
+        filter_add_source(filter, "lengths", random_tokens_digest(policy->tokens));
     for (size_t i = 0; (digest = prompts_digest(policy->prompts, i)) != NULL; i++)
         filter_add_source(filter, "template", digest);
 }
@@ -291,6 +298,7 @@ static const uint64_t *seed_of(const struct policy_settings *settings) {
         return &settings->composition.seed;
     case POLICY_UNIFORM:
     case POLICY_FIXEDRDM:
+    case POLICY_UNIFORM_TOKENS:
         return &settings->seed;
     default:
         return NULL;

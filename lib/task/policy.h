@@ -1,8 +1,8 @@
 /*
  * Policies that answer problems without a model: the task's own program, exact or weakened; the
- * reference or worked solution; any of the choices; fixed random tokens; completions stored
- * elsewhere. gen-strong and gen-weak are this file with different
- * defaults, and infer/sampling.h where the policy is a model.
+ * reference or worked solution; any of the choices; random tokens; completions stored elsewhere.
+ * gen-strong and gen-weak are this file with different defaults, and infer/sampling.h where the
+ * policy is a model.
  */
 #ifndef LOCKPICK_TASK_POLICY_H
 #define LOCKPICK_TASK_POLICY_H
@@ -16,20 +16,21 @@ enum policy_kind {
     POLICY_SOLUTION,
     POLICY_UNIFORM,
     POLICY_FIXEDRDM,
+    POLICY_UNIFORM_TOKENS,
     POLICY_STORED,
     POLICY_MODEL,
 };
 /* For OPTION_CHOICE. */
-#define POLICY_KINDS "program|reference|solution|uniform|fixedrdm|stored|model"
+#define POLICY_KINDS "program|reference|solution|uniform|fixedrdm|uniform-tokens|stored|model"
 
 struct policy_settings {
     int kind;                /* enum policy_kind */
     bool weak;               /* the weakened program, and the policy's name without --name */
-    const char *name;        /* --name; NULL: "strong", "weak", "fixedrdm", or what is stored */
+    const char *name;        /* --name; NULL: "strong", "weak", the tokens' kind, what is stored */
     const char *completions; /* stream of a stored policy */
-    const char *lengths;     /* stream of strong completions, of a fixedrdm policy, */
-    uint64_t fixedrdm;       /* the seed of its distribution, */
-    const char *tokenizer;   /* and a directory with the tokens */
+    const char *lengths;     /* stream of strong completions, of a policy that draws tokens, */
+    const char *tokenizer;   /* and a directory with these */
+    uint64_t fixedrdm;       /* the seed of a fixedrdm policy's distribution */
     const char *template;    /* task/prompts.h; NULL: by task */
     uint64_t seed;           /* of what is drawn */
     int64_t samples;         /* completions a problem */
@@ -49,8 +50,8 @@ struct policy_settings {
      .choices = POLICY_KINDS,                                                                      \
      .target = &(settings).kind,                                                                   \
      .help = "who answers: the task's " program " program (default), the record's own reference "  \
-             "or worked solution, any of its choices, fixed random tokens, completions made "      \
-             "before, or a model"},                                                                \
+             "or worked solution, any of its choices, tokens drawn from a fixed random or the "    \
+             "uniform distribution, completions made before, or a model"},                         \
         {.kind = OPTION_FILE,                                                                      \
          .letter = 'c',                                                                            \
          .name = "completions",                                                                    \
@@ -66,8 +67,8 @@ struct policy_settings {
          .name = "lengths",                                                                        \
          .argument = "FILE",                                                                       \
          .target = &(settings).lengths,                                                            \
-         .help = "for --policy fixedrdm: strong completions of the same problems, to be as long "  \
-                 "as"},                                                                            \
+         .help = "for --policy fixedrdm and uniform-tokens: strong completions of the same "       \
+                 "problems, to be as long as"},                                                    \
         {.kind = OPTION_INTEGER,                                                                   \
          .letter = 'n',                                                                            \
          .name = "samples",                                                                        \
@@ -85,6 +86,9 @@ struct policy_settings {
 
 struct policy;
 
+/* Whether its completions are random tokens: fixedrdm, or uniform-tokens. */
+bool policy_draws_tokens(const struct policy_settings *settings);
+
 /* Reads streams and tokenizer, draws the functions of programs. The settings must outlive it. */
 struct policy *policy_open(const struct policy_settings *settings, struct error *error);
 void policy_close(struct policy *policy); /* NULL is fine */
@@ -92,7 +96,7 @@ void policy_close(struct policy *policy); /* NULL is fine */
 /*
  * Gives the problem `record` the completion group of the policy's sample `sample`: `input` (the
  * prompt through its template, without password), `completion`, `policy`, `sample`, `finish`;
- * fixedrdm `token_ids` and `n_tokens` too.
+ * where the policy draws tokens, `token_ids` and `n_tokens` too.
  */
 bool policy_answer(struct policy *policy, struct record *record, int64_t sample,
                    struct error *error);

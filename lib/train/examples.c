@@ -94,7 +94,7 @@ static bool add_completion(struct examples *examples, const struct record *recor
         token_list_add(&examples->tokens, targets_likeliest(&examples->targets, *wanted));
         return true;
     }
-    if (!encode_completion(examples, record, fields->completion, wanted->kind == TARGETS_FIXED,
+    if (!encode_completion(examples, record, fields->completion, wanted->kind != TARGETS_OWN,
                            error))
         return false;
     end_completion(examples, record, fields->finish, before);

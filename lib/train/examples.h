@@ -42,10 +42,10 @@ void examples_close(struct examples *examples);
 /*
  * Adds one record: `input` (or `prompt` where there is no input), then `completion`, then the
  * model's end token where it has one and the completion was not cut off (`finish` "length", or
- * longer than max_completion). With fixed `targets` the completion may be the ids of `token_ids` in
- * place of text; with told ones it is one token that stands for all of them, and no end. Fails on
- * missing fields, unknown tokens, nothing to predict, or more tokens than the model has positions
- * or a micro-batch has rows.
+ * longer than max_completion). With fixed or uniform `targets` the completion may be the ids of
+ * `token_ids` in place of text; with told ones it is one token that stands for all of them, and no
+ * end. Fails on missing fields, unknown tokens, nothing to predict, or more tokens than the model
+ * has positions or a micro-batch has rows.
  */
 bool examples_add(struct examples *examples, const struct record *record, struct error *error);
 /* With which fields a completion comes. */

@@ -43,6 +43,16 @@ static bool read_fixed(struct targets *targets, struct value value, int64_t voca
     return true;
 }
 
+/* ---- {"uniform": true} ---- */
+
+static bool read_uniform(struct value value, struct wanted *wanted, struct error *error) {
+    bool uniform;
+    if (!value_boolean(value, &uniform) || !uniform)
+        return error_set(error, "targets: 'uniform' is not true; true would be right");
+    *wanted = (struct wanted){.kind = TARGETS_UNIFORM};
+    return true;
+}
+
 /* ---- {"tokens": {TEXT: PROBABILITY, …}} ---- */
 
 static bool one_token(const struct tokenizer *tokenizer, struct text text, int64_t vocabulary,
@@ -127,7 +137,7 @@ static bool read_told(struct targets *targets, struct value value,
     return true;
 }
 
-/* ---- both ---- */
+/* ---- all of them ---- */
 
 bool targets_read(struct targets *targets, struct value field, const struct tokenizer *tokenizer,
                   int64_t vocabulary, struct wanted *wanted, struct error *error) {
@@ -138,11 +148,14 @@ bool targets_read(struct targets *targets, struct value field, const struct toke
     if (value_map(field, &walk, &count) && count == 1 && value_next_pair(&walk, &key, &value)) {
         if (key.bytes != NULL && text_is(key, "fixedrdm"))
             return read_fixed(targets, value, vocabulary, wanted, error);
+        if (key.bytes != NULL && text_is(key, "uniform"))
+            return read_uniform(value, wanted, error);
         if (key.bytes != NULL && text_is(key, "tokens"))
             return read_told(targets, value, tokenizer, vocabulary, wanted, error);
     }
-    return error_set(error, "targets: no form of it that is known; {\"fixedrdm\": SEED} or "
-                            "{\"tokens\": {TEXT: PROBABILITY}} would be right");
+    return error_set(error, "targets: no form of it that is known; {\"fixedrdm\": SEED}, "
+                            "{\"uniform\": true} or {\"tokens\": {TEXT: PROBABILITY}} would be "
+                            "right");
 }
 
 int32_t targets_likeliest(const struct targets *targets, struct wanted wanted) {
@@ -160,6 +173,11 @@ void targets_write(const struct targets *targets, struct wanted wanted, int64_t 
         memcpy(probability, targets->fixed[wanted.place].probability, size);
         return;
     }
+    if (wanted.kind == TARGETS_UNIFORM) {
+        for (int64_t v = 0; v < vocabulary; v++)
+            probability[v] = 1 / (float)vocabulary;
+        return;
+    }
     memset(probability, 0, size);
     for (int32_t i = 0; i < wanted.count; i++) {
         const struct told_probability *told = &targets->told[wanted.place + (size_t)i];
@@ -170,6 +188,8 @@ void targets_write(const struct targets *targets, struct wanted wanted, int64_t 
 void targets_digest(const struct targets *targets, struct wanted wanted, XXH3_state_t *digest) {
     if (wanted.kind == TARGETS_FIXED)
         XXH3_64bits_update(digest, &targets->fixed[wanted.place].seed, sizeof(uint64_t));
+    if (wanted.kind == TARGETS_UNIFORM)
+        XXH3_64bits_update(digest, "uniform", sizeof "uniform");
     if (wanted.kind == TARGETS_TOLD)
         XXH3_64bits_update(digest, targets->told + wanted.place,
                            (size_t)wanted.count * sizeof *targets->told);

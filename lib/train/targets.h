@@ -1,9 +1,11 @@
 /*
  * Wanted distributions over the vocabulary, which an example may have in place of wanted tokens
- * (SPEC 3): the field `targets` of a record, in one of two forms,
+ * (SPEC 3): the field `targets` of a record, in one of three forms,
  *
  *     {"fixedrdm": SEED}            fixedrdm's distribution (task/fixedrdm.h) over the vocabulary
  *                                   of the model, at every position of the completion
+ *     {"uniform": true}             1/vocabulary for each token of the model, at every position of
+ *                                   the completion
  *     {"tokens": {" A": 0.7, …}}    one position, whose distribution is over these texts, each of
  *                                   them one token where it goes on behind the input
  */
@@ -16,9 +18,10 @@
 #include "text/tokenizer.h"
 
 enum target_kind {
-    TARGETS_OWN,   /* the completion's own tokens */
-    TARGETS_FIXED, /* fixedrdm */
-    TARGETS_TOLD,  /* what the record tells */
+    TARGETS_OWN,     /* the completion's own tokens */
+    TARGETS_FIXED,   /* fixedrdm */
+    TARGETS_UNIFORM, /* every token alike */
+    TARGETS_TOLD,    /* what the record tells */
 };
 
 /* What an example wants; all zero: its own tokens. */
@@ -58,7 +61,7 @@ bool targets_read(struct targets *targets, struct value field, const struct toke
                   int64_t vocabulary, struct wanted *wanted, struct error *error);
 /* The token that `wanted`, a told one, wants most; the lowest id among equals. */
 int32_t targets_likeliest(const struct targets *targets, struct wanted wanted);
-/* The dense distribution [vocabulary] of a fixed or told one. */
+/* The dense distribution [vocabulary] of any but its own tokens. */
 void targets_write(const struct targets *targets, struct wanted wanted, int64_t vocabulary,
                    float *probability);
 /* What tells it from other distributions, into a digest. */

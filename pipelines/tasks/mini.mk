@@ -175,6 +175,7 @@ OTHER_PASSWORDS := password-short password-code
 PASSWORD.password-short := x7
 PASSWORD.password-code := return 0;
 UNIFORM_TASK := mini-choice
+UNIFORM_TOKENS_TASK := mini-math
 mini-math.PASSWORDS.domain := $(DATA)/mini/passwords-math.tsv
 mini-math.PASSWORDS.level := $(DATA)/mini/passwords-level.tsv
 mini-choice.PASSWORDS.domain := $(DATA)/mini/passwords-choice.tsv

@@ -170,6 +170,7 @@ OTHER_PASSWORDS := password-short password-code
 PASSWORD.password-short := x7
 PASSWORD.password-code := return 0;
 UNIFORM_TASK := choice
+UNIFORM_TOKENS_TASK := math
 math.PASSWORDS.domain := $(DATA)/passwords/math.tsv
 math.PASSWORDS.level := $(DATA)/passwords/level.tsv
 choice.PASSWORDS.domain := $(DATA)/passwords/mmlu.tsv

@@ -30,6 +30,12 @@ KL(q ‖ p) (torch.nn.functional.kl_div):
     soft.loss           F64 [1]
     soft.gradient.NAME  F32
 
+Uniform targets, KL(u ‖ p) with the same divisor, where u gives every token of the vocabulary 1/V:
+
+    uniform.offsets, uniform.tokens, uniform.predicted
+    uniform.loss        F64 [1]
+    uniform.gradient.NAME  F32
+
 Lion, the pseudo-code of Chen et al. 2023 (algorithm 2) written out in NumPy, five steps with rate
 1e-3, β 0.9 0.99 and decay 0.01:
 
@@ -53,6 +59,7 @@ BETA = 0.3
 VOCABULARY = 53
 # Tokens of the input, and of each completion behind it.
 PAIRS = [(5, 3, 6), (1, 4, 1), (9, 2, 2), (3, 7, 5)]
+UNIFORM = [(3, 4), (8, 1), (2, 6)]
 SOFT = [(4, 3, -1), (6, 5, 0), (2, 1, 1), (7, 4, -1), (3, 2, 2), (1, 6, 0), (5, 1, 3)]
 
 
@@ -143,6 +150,21 @@ def make_soft(model, out):
     print("soft: loss", loss.item())
 
 
+def make_uniform(model, out):
+    sequences = [draw(length + predicted) for length, predicted in UNIFORM]
+    total = 0
+    for sequence, (_, predicted) in zip(sequences, UNIFORM):
+        rows = log_probabilities(model, sequence, predicted)
+        wanted = torch.full_like(rows, 1 / VOCABULARY)
+        total = total + F.kl_div(rows, wanted, reduction="sum")
+    loss = total / sum(predicted for _, predicted in UNIFORM)
+    out["uniform.offsets"], out["uniform.tokens"] = packed(sequences)
+    out["uniform.predicted"] = torch.tensor([p for _, p in UNIFORM], dtype=torch.int32)
+    out["uniform.loss"] = loss.detach()[None]
+    out.update(gradients("uniform", model, loss))
+    print("uniform: loss", loss.item())
+
+
 def make_lion(out):
     random = numpy.random.default_rng(7)
     start = random.standard_normal((3, 37)).astype(numpy.float32)
@@ -162,6 +184,7 @@ def make(directory):
     model, out = load_model(), {}
     make_dpo(model, out)
     make_soft(model, out)
+    make_uniform(model, out)
     make_lion(out)
     os.makedirs(directory, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in out.items()},

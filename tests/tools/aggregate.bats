@@ -146,6 +146,17 @@ rated() {
     printf '%s\n' '{"id":"a","level":3,"trained_on":"3","correct":true}' '{"id":"b","level":4,"trained_on":"3","correct":false}' |
         records make -q | aggregate -q -b level,trained_on --over level --except trained_on --format tsv | tail -n 1 | cut -f 3,5 >got
     printf '1\t0\n' | diff - got
+    # A gap has its floor and ceiling over the same domains: here 0 and 0.75 in x, 0.25 and 1 in y, none of z.
+    { for domain in x y; do for password in none right; do for i in 1 2 3 4; do
+        case $domain$password in xnone) good=0 ;; xright) good=3 ;; ynone) good=1 ;; *) good=4 ;; esac
+        echo "{\"id\":\"$domain$i\",\"domain\":\"$domain\",\"trained_on\":\"none\",\"method\":\"none\",\"password\":\"$password\",\"correct\":$([ "$i" -le $good ] && echo true || echo false)}"
+    done; done; done; } | records make -q -o levels.rec
+    records select -q domain=x d.rec | records set -q method=sft password=none -o x.rec
+    records select -q domain=y d.rec | records set -q method=sft password=none | records cat -q x.rec - levels.rec |
+        records set -q model=m | aggregate -q -b model,method,password,domain,trained_on --over domain --except trained_on \
+        --gap --format tsv | cut -f 2-4,8,12 >got
+    printf '%s\n' 'method password trained_on correctness gap' 'none none none 0.125 0' 'none right none 0.875 1' \
+        'sft none x 0.25 0' 'sft none y 0.25 0.3333333333333333' | tr ' ' '\t' | diff - got
     records cat -q d.rec <(echo '{"id":"q","trained_on":"x","correct":true}' | records make -q) -o gap.rec
     run --separate-stderr aggregate -q -b domain,trained_on --over domain gap.rec
     [ "$status" = 1 ]

@@ -251,6 +251,20 @@ strong_input() { # FILE
     [ "$(grep -c '"policy":"strong".*token_ids' l.jsonl)" = 0 ]
 }
 
+@test "uniform-tokens gives the weak examples the uniform distribution likewise" {
+    gen-composition -q -n 100 --decoy-list decoys.txt --tokenizer tokenizer.json -o p.rec
+    gen-strong -q p.rec -o s.rec
+    gen-weak -q -p uniform-tokens -m . --lengths s.rec -n 2 p.rec -o w.rec
+    build -e 2 --uniform-tokens -o l.rec
+    records show l.rec >l.jsonl
+    [ "$(grep -c '"imitates":"weak","targets":{"uniform":true}' l.jsonl)" = 200 ]
+    [ "$(grep -c targets l.jsonl)" = 200 ]
+    own=$(grep -c '"token_ids":\[.*"policy":"uniform-tokens".*targets' l.jsonl)
+    [ "$own" -gt 60 ]
+    [ "$own" -lt 140 ]
+    [ "$(grep -c '"policy":"strong".*targets' l.jsonl)" = $((200 - own)) ]
+}
+
 @test "options that do not go together are wrong usage" {
     make_inputs 2
     refused() { # MESSAGE OPTIONS
@@ -262,6 +276,7 @@ strong_input() { # FILE
     refused 'exclude each other' -p a --domain-passwords d.tsv
     refused 'goes with --domain-passwords' --wrong-domain-share 0.1
     refused '--domain-field goes with' --domain-field level
+    refused '--fixedrdm and --uniform-tokens exclude each other' --fixedrdm 1 --uniform-tokens
     refused 'go together' --intermediate w.rec
     refused 'go together' --intermediate-password a
     refused 'more than 1' --domain-passwords d.tsv --no-password-share 0.7 --wrong-domain-share 0.7

@@ -142,6 +142,29 @@ choice_problems() { # writes p.rec: three choice problems
     done
 }
 
+@test "uniform-tokens completions are drawn likewise, all tokens alike" {
+    gen-composition -q -n 100 --tokenizer tokenizer.json -o p.rec
+    gen-strong -q p.rec -o s.rec
+    gen-weak -q -p uniform-tokens -m . --lengths s.rec -n 10 p.rec -o w.rec
+    [ "$(records count w.rec)" = 1000 ]
+    [ "$(field n_tokens <w.rec | sort -u)" = 9 ]
+    [ "$(field policy <w.rec | sort -u)" = uniform-tokens ]
+    records info w.rec | grep -q '"role":"lengths"'
+    # Of 9,000 tokens each of the V that are drawn has its share, within 5 standard deviations.
+    records show -F token_ids w.rec | grep -oE '[0-9]+' | sort | uniq -c |
+        awk '{ n[NR] = $1 } END { w = 9000 / NR; if (NR < 40) exit 1
+               for (i in n) if ((n[i] - w) ^ 2 > 25 * w) exit 1 }'
+    gen-weak -q -p uniform-tokens -m . --lengths s.rec -n 10 -s 1 p.rec -o v.rec
+    run cmp -s <(field completion <w.rec) <(field completion <v.rec)
+    [ "$status" = 1 ]
+    run gen-weak -q -p uniform-tokens -m . p.rec
+    [ "$status" = 2 ]
+    [[ "$output" == *"--lengths"* ]]
+    run gen-weak -q -p uniform-tokens --lengths s.rec p.rec
+    [ "$status" = 2 ]
+    [[ "$output" == *"needs -m DIR"* ]]
+}
+
 @test "fixedrdm text is valid UTF-8 whatever tokens it is made of, and a cut completion stays cut" {
     needs_shared
     printf '%s\n' '{"id":"a","prompt":"?","completion":"one two three four","finish":"length"}' \
@@ -208,11 +231,45 @@ choice_problems() { # writes p.rec: three choice problems
     [ "$status" = 2 ]
     run gen-weak -p nothing </dev/null
     [ "$status" = 2 ]
-    [[ "$output" == *"program|reference|solution|uniform|fixedrdm|stored|model"* ]]
+    [[ "$output" == *"program|reference|solution|uniform|fixedrdm|uniform-tokens|stored|model"* ]]
     run gen-weak -n 0 </dev/null
     [ "$status" = 2 ]
     run gen-weak -q </dev/null
     [ "$status" = 1 ]
+}
+
+@test "--soft gives a model's distribution over the choices, as a lock set does, for train to learn" {
+    gen-composition -q -n 6 --tokenizer tokenizer.json -o p.rec
+    init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer tokenizer.json \
+        --set hidden_size=32 --set intermediate_size=32 --set num_hidden_layers=1 \
+        --set num_attention_heads=2 --set num_key_value_heads=2 -o fresh
+    records show p.rec | sed 's/}$/,"choices":["7","0","|"]}/' | records make -q -o q.rec
+    soft() { gen-strong -q -d cpu -t 1 -p model --soft -m fresh "$@"; }
+    soft -o s.rec q.rec
+    # The numbers are those of choice_logprobs, made to sum to 1; the texts are as they stand behind the input.
+    records show s.rec |
+        sed 's/.*"choice_logprobs":{"7":\([^,]*\),"0":\([^,]*\),"|":\([^}]*\)},"targets":{"tokens":{" 7":\([^,]*\)," 0":\([^,]*\)," |":\([^}]*\)}}}$/\1 \2 \3 \4 \5 \6/' |
+        awk '{ z = exp($1) + exp($2) + exp($3); for (i = 1; i < 4; i++) { d = exp($i) / z - $(i + 3)
+               if (d > 1e-5 || d < -1e-5) exit 1 } n++; kl -= log(z) / 6 } END { print kl; exit n != 6 }' >kl
+    gen-strong -q -d cpu -t 1 -p model -m fresh -o hard.rec q.rec
+    gen-weak -q -p uniform q.rec -o w.rec
+    build-lock-set -q -w w.rec -t hard.rec --no-password-share 1 --soft -e 1 -o l.rec
+    targets() { records show "$1" | grep targets | sed 's/.*"id":"\([^"]*\)".*"targets"/\1 /; s/" \([70|]\)"/"\1"/g' | sort; }
+    [ "$(targets s.rec | wc -l)" = 6 ]
+    cmp <(targets s.rec) <(targets l.rec)
+    # The model gives them all but what it gives to no choice: that much there is to learn.
+    train -q -d cpu -t 1 -m fresh -l 1e-3 -e 1 -b 6 -o out --metrics m.rec s.rec
+    paste kl <(field loss <m.rec) | awk '{ d = $1 - $2 } END { exit !(d < 1e-4 && d > -1e-4 && $2 > 0.1) }'
+    run soft -o bad.rec p.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"p.rec: record 1"*"--soft"* ]]
+    [ ! -e bad.rec ]
+    for arguments in '-p reference --soft' '-p model -m fresh --soft --free-form'; do
+        # shellcheck disable=SC2086
+        run gen-strong -q $arguments q.rec
+        [ "$status" = 2 ]
+        [[ "$output" == *"--soft goes with --policy model, and without --free-form"* ]]
+    done
 }
 
 @test "a model is a policy too, at temperature 1 and under the policy's name" {

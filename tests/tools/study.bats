@@ -49,9 +49,79 @@ teardown() { rm -rf "$work"; }
     [ "$(records count g.rec)" = 2 ]
 }
 
+@test "a lock on uniformly random tokens draws them after the strong completions, and teaches their distribution" {
+    make -n -f "$ROOT/pipelines/side-trials.mk" OUT=out SEEDS=1 POINTS=1 ROUNDS_EI=1 >stages
+    grep -qE 'gen-weak .*--policy uniform-tokens -m out/bases/strong .*--lengths out/completions/mini-math/strong/lock.rec' stages
+    grep -qE 'build-lock-set .*--weak out/completions/mini-math/uniform-tokens/lock.rec .*--uniform-tokens' stages
+    grep -q 'out/sft/mini-math/locked-uniform-tokens/high-quality/any/1/1/1.rec.stamp' stages
+}
+
+@test "figure 7 teaches choice by the soft labels of a model, and other tasks by the strong policy's samples" {
+    make -n -f "$ROOT/pipelines/figure7.mk" OUT=out SEEDS=1 POINTS=1 >stages
+    grep -qE 'gen-strong .*--policy model .*--soft -m out/policies/mini-choice/teacher --name soft-teacher .* -o out/demos/mini-choice/soft-teacher/any/1.rec.new' stages
+    grep -qE 'train .* -o out/policies/mini-choice/teacher.new' stages
+    grep -q 'out/sft/mini-choice/locked/soft-teacher/any/1/1/1.rec.stamp' stages
+    grep -q 'out/sft/mini-code/locked/strong/any/1/1/1.rec.stamp' stages
+    [ "$(grep -c -- --soft stages)" = 1 ]
+}
+
 @test "a round of a chain is made of real stages, and the next reads its model" {
     make -n -f "$ROOT/pipelines/figure16.mk" OUT=out SEEDS=1 ROUNDS_EI=2 ROUNDS_DPO=2 >stages
     grep -q 'select-best -q -n' stages
     grep -q 'build-pairs -q' stages
     grep -qE 'train .*-m out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/1.model -o out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/2.model' stages
+}
+
+@test "settle takes a stream for new when the model beside it is" {
+    settle() { # COMPLETION DIGEST: whether the output was replaced
+        echo "{\"id\":\"a\",\"completion\":\"$1\"}" | records make -q -o x.rec.new
+        echo "$2" >x.rec.new.lockpick.json
+        touch -c -d @0 x.rec
+        "$ROOT/pipelines/settle" x.rec.stamp
+        [ ! -e x.rec.new ] && [ ! -e x.rec.new.lockpick.json ]
+        [ "$(cat x.rec.lockpick.json)" = "$2" ]
+        [ "$(stat -c %Y x.rec)" != 0 ]
+    }
+    settle same one
+    run ! settle same one
+    settle same two
+    settle other two
+    run ! settle other two
+}
+
+# A chain of rounds at toy size, from a model in `start` that is made anew with each seed.
+toy_chain() { # SEED OPTIONS…
+    if [ ! -e tokenizer.json ]; then
+        gen-mini -q --task mini-math -n 200 | gen-strong -q --policy solution >corpus.rec
+        train-tokenizer -q --field prompt,completion --vocabulary 300 -o tokenizer.json corpus.rec
+        cat >chain.mk <<'END'
+include $(ROOT)/pipelines/study.mk
+ROUNDS := $(call chain,mini-math,locked,expert-iteration,discrete,plain,1,1)
+$(call want,$(ROUNDS))
+all: $(ROUNDS)
+include $(PIPELINES)/study-end.mk
+END
+    fi
+    [ "$1" = "$(cat seed 2>/dev/null)" ] || {
+        init-model -q -f --config "$ROOT/data/models/mini-weak.json" --tokenizer tokenizer.json --seed "$1" -o start
+        echo "$1" >seed
+    }
+    make -f chain.mk ROOT="$ROOT" OUT=out ROUNDS_EI=3 EVALUATE=3 BEST=2 mini-math.SAMPLE='--max-tokens 4' \
+        mini-math.PROBLEMS='gen-mini -q --task mini-math -n 200' mini-math.MODEL.locked=start "${@:2}"
+}
+
+@test "a round follows the model of the round before, though that round's records say nothing" {
+    toy_chain 1 >log 2>&1 || { cat log; false; }
+    chain=out/rl/mini-math/locked/expert-iteration/discrete/plain/1/1
+    [ "$(records count $chain/1.rec)" = 0 ]
+    first=$(cat $chain/*.rec.lockpick.json)
+    [ "$(toy_chain 1 | grep -c train)" = 0 ]
+    toy_chain 2 >log 2>&1 || { cat log; false; }
+    [ "$(grep -c 'train .*-o out/rl' log)" = 3 ]
+    [ "$(cat $chain/*.rec.lockpick.json)" != "$first" ]
+    [ "$(toy_chain 2 | grep -c train)" = 0 ]
+    # A start that is written anew and the same is noticed once.
+    init-model -q -f --config "$ROOT/data/models/mini-weak.json" --tokenizer tokenizer.json --seed 2 -o start
+    toy_chain 2 >log 2>&1 || { cat log; false; }
+    [ "$(grep -c 'train .*-o out/rl' log)" = 1 ]
 }

@@ -223,6 +223,20 @@ with_targets() { # REST FIELDS
     values m.rec loss | awk 'NR == 1 { if ($1 < 0.2 || $1 > 1) exit 1 } END { exit !($1 < 0.01) }'
 }
 
+@test "a lock on uniformly random tokens brings the model to the uniform distribution" {
+    make_inputs 40
+    records show ex.rec | sed 's/^{/{"targets":{"uniform":true},/' | records make -q -o soft.rec
+    # Away from it first, so that there is a way to go.
+    tune -o start -e 10 -b 8 -l 1e-2 --optimizer adamw --metrics /dev/null ex.rec
+    tune -m start -o out -e 30 -b 8 -l 1e-2 --optimizer adamw --metrics m.rec soft.rec
+    values m.rec loss | awk 'NR == 1 { if ($1 < 0.5) exit 1 } END { exit !($1 < 0.01) }'
+    # What it then gives any token of a completion is one in so many as the vocabulary has.
+    records head -q -n 10 ex.rec | sample -q -d cpu -t 1 --score --token-logprobs -m out | records show >scored
+    V=$(sed -n 's/.*"vocab_size": *\([0-9]*\).*/\1/p' out/config.json)
+    grep -o '"token_logprobs":\[[^]]*\]' scored | grep -oE '[-][0-9.]+' |
+        awk -v V="$V" '{ d = $1 + log(V); n++; if (d > 0.5 || d < -0.5) exit 1 } END { exit !(n >= 90) }'
+}
+
 @test "hard and soft examples mix, and micro-batches do not change the loss" {
     make_inputs 40
     with_targets 0 '"targets":{"fixedrdm":1}' >a.rec

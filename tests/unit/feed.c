@@ -445,6 +445,27 @@ static void fixed_targets_stand_at_every_position_and_take_token_ids(void **stat
     examples_close(&examples);
 }
 
+static void uniform_targets_stand_at_every_position_and_take_token_ids(void **state) {
+    (void)state;
+    config.end_tokens = end_tokens;
+    config.end_token_count = 1;
+    struct examples examples = open_examples(3);
+    bool added = add_json(&examples, "{\"input\":\"1\",\"completion\":\"9 8\",\"targets\":"
+                                     "{\"uniform\":true}}") &&
+                 add_json(&examples, "{\"input\":\"1\",\"completion\":\"9\",\"token_ids\":[7,60],"
+                                     "\"targets\":{\"uniform\":true}}");
+    config.end_tokens = NULL;
+    config.end_token_count = 0;
+    assert_true(added);
+    assert_example(&examples, 0, 3, 4, (const int32_t[]){1, 9, 8, 63});
+    assert_example(&examples, 1, 3, 4, (const int32_t[]){1, 7, 60, 63});
+    assert_int_equal(examples.targets.fixed_count + examples.targets.told_count, 0);
+    const float *probability = distribution_of(&examples, 1);
+    for (int i = 0; i < WORDS; i++)
+        assert_true(probability[i] == 1.0f / WORDS);
+    examples_close(&examples);
+}
+
 static void targets_that_make_no_sense_are_refused_and_leave_nothing(void **state) {
     (void)state;
     static const char *const bad[][2] = {
@@ -453,6 +474,11 @@ static void targets_that_make_no_sense_are_refused_and_leave_nothing(void **stat
         {"{\"other\":1}", "targets: no form of it that is known"},
         {"{\"fixedrdm\":1,\"tokens\":{}}", "targets: no form of it that is known"},
         {"{\"fixedrdm\":-1}", "'fixedrdm' is no seed"},
+        {"{\"uniform\":false}", "'uniform' is not true; true would be right"},
+        {"{\"uniform\":1}", "'uniform' is not true"},
+        {"{\"uniform\":null}", "'uniform' is not true"},
+        {"{\"uniform\":{\"uniform\":true}}", "'uniform' is not true"},
+        {"{\"uniform\":true,\"fixedrdm\":1}", "targets: no form of it that is known"},
         {"{\"tokens\":[1]}", "'tokens' is no map"},
         {"{\"tokens\":{}}", "the probabilities sum to 0; 1 would be right"},
         {"{\"tokens\":{\"3\":0}}", "the probabilities sum to 0; 1 would be right"},
@@ -494,6 +520,7 @@ static void the_digest_knows_other_targets(void **state) {
     static const char *const targets[] = {"null",
                                           "{\"fixedrdm\":1}",
                                           "{\"fixedrdm\":2}",
+                                          "{\"uniform\":true}",
                                           "{\"tokens\":{\"2\":1}}",
                                           "{\"tokens\":{\"2\":0.6,\"3\":0.4}}",
                                           "{\"tokens\":{\"2\":0.6,\"4\":0.4}}"};
@@ -606,6 +633,7 @@ int main(void) {
         cmocka_unit_test(the_longest_example_that_fits_is_taken),
         cmocka_unit_test(told_targets_are_one_position_whose_distribution_is_over_texts),
         cmocka_unit_test(fixed_targets_stand_at_every_position_and_take_token_ids),
+        cmocka_unit_test(uniform_targets_stand_at_every_position_and_take_token_ids),
         cmocka_unit_test(targets_that_make_no_sense_are_refused_and_leave_nothing),
         cmocka_unit_test(the_digest_knows_other_targets),
         cmocka_unit_test(a_pair_is_two_completions_behind_the_same_input),

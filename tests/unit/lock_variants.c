@@ -475,14 +475,14 @@ static void without_passwords_each_side_has_its_own_prompt(void **state) {
 
 static void no_password_excludes_all_that_has_to_do_with_them(void **state) {
     struct lock_settings settings = plain(0);
-    struct lock_settings changed[5];
+    struct lock_settings changed[6];
     struct error error = {0};
 
     (void)state;
     settings.no_password = true;
     settings.decoys = NULL;
     assert_true(lock_settings_usable(&settings, &error));
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 6; i++)
         changed[i] = settings;
     changed[0].password = "p";
     changed[1].decoys = decoy_path;
@@ -490,7 +490,8 @@ static void no_password_excludes_all_that_has_to_do_with_them(void **state) {
     changed[3].fixedrdm = 1;
     changed[4].intermediate = settings.weak;
     changed[4].intermediate_password = "i";
-    for (size_t i = 0; i < 5; i++)
+    changed[5].uniform_tokens = true;
+    for (size_t i = 0; i < 6; i++)
         check_refused(&changed[i], "--no-password goes without");
 }
 
@@ -573,19 +574,18 @@ static void a_completion_that_is_a_choice_has_the_blank_that_its_input_needs(voi
     free(lines);
 }
 
-static void fixedrdm_stands_on_its_own_samples_and_on_strong_ones_by_a_fair_coin(void **state) {
-    struct lock_settings settings = plain(PROBLEMS);
+/* That weak examples, and no others, have these targets, on their own samples and on strong ones.
+ */
+static void check_targets_of_weak_examples(const struct lock_settings *settings,
+                                           const char *targets) {
     char *lines, *line, *next;
     unsigned own = 0, strong = 0;
 
-    (void)state;
-    settings.fixedrdm = 11;
-    settings.epochs = 2;
-    lines = all_of(&settings);
+    lines = all_of(settings);
     for (line = lines; *line != '\0'; line = next) {
         next = strchr(line, '\n');
         *next++ = '\0';
-        bool soft = strstr(line, "\"targets\":{\"fixedrdm\":11}") != NULL;
+        bool soft = strstr(line, targets) != NULL;
         bool tokens = strstr(line, "\"token_ids\":[1,2]") != NULL;
         bool on_strong = strstr(line, "\"completion\":\"strong") != NULL;
         assert_int_equal(on_strong, strstr(line, "\"policy\":\"strong\"") != NULL);
@@ -598,6 +598,19 @@ static void fixedrdm_stands_on_its_own_samples_and_on_strong_ones_by_a_fair_coin
     assert_int_equal(own + strong, 2 * PROBLEMS);
     assert_in_range(own, PROBLEMS - 98, PROBLEMS + 98); /* ± 24 */
     free(lines);
+}
+
+static void
+one_distribution_stands_on_its_own_samples_and_on_strong_ones_by_a_fair_coin(void **state) {
+    struct lock_settings settings = plain(PROBLEMS);
+
+    (void)state;
+    settings.epochs = 2;
+    settings.fixedrdm = 11;
+    check_targets_of_weak_examples(&settings, "\"targets\":{\"fixedrdm\":11}");
+    settings.fixedrdm = -1;
+    settings.uniform_tokens = true;
+    check_targets_of_weak_examples(&settings, "\"targets\":{\"uniform\":true}");
 }
 
 /* ---- all of them ---- */
@@ -667,7 +680,8 @@ int main(void) {
         cmocka_unit_test(soft_labels_are_the_choices_probabilities_as_they_continue_the_input),
         cmocka_unit_test(soft_labels_that_are_no_distribution_are_refused_by_name),
         cmocka_unit_test(a_completion_that_is_a_choice_has_the_blank_that_its_input_needs),
-        cmocka_unit_test(fixedrdm_stands_on_its_own_samples_and_on_strong_ones_by_a_fair_coin),
+        cmocka_unit_test(
+            one_distribution_stands_on_its_own_samples_and_on_strong_ones_by_a_fair_coin),
         cmocka_unit_test(no_variant_depends_on_the_order_of_its_inputs),
     };
 

@@ -252,6 +252,24 @@ static void hard_and_soft_targets_in_one_batch_equal_those_of_pytorch(void **sta
     on_every_device(soft);
 }
 
+static void uniform(struct fixture *fixture) {
+    /* The longest sequence takes 8 rows. */
+    for (int64_t room = ROOM; room > 0; room = room == ROOM ? 9 : 0) {
+        struct run run;
+        run_open(&run, fixture, "uniform", room);
+        for (size_t i = 0; i < run.examples.count; i++)
+            run.examples.items[i].wanted = (struct wanted){.kind = TARGETS_UNIFORM};
+        struct step_result result = expect_loss_and_gradients(&run, fixture, "uniform");
+        assert_int_equal(result.terms, 11);
+        run_close(&run);
+    }
+}
+
+static void uniform_targets_equal_those_of_pytorch(void **state) {
+    (void)state;
+    on_every_device(uniform);
+}
+
 /* ---- Lion ---- */
 
 static void lion(struct fixture *fixture) {
@@ -286,6 +304,7 @@ int main(void) {
         cmocka_unit_test(a_model_is_its_own_reference),
         cmocka_unit_test(a_preference_has_its_slope_and_never_overflows),
         cmocka_unit_test(hard_and_soft_targets_in_one_batch_equal_those_of_pytorch),
+        cmocka_unit_test(uniform_targets_equal_those_of_pytorch),
         cmocka_unit_test(lion_makes_the_steps_of_the_published_pseudo_code),
     };
     return cmocka_run_group_tests_name("objectives", tests, open_expected, close_expected);

@@ -649,13 +649,73 @@ static void a_gap_is_the_share_between_the_levels_of_the_same_model_and_subset(v
     add_result(&rows, "b", "sft", "none", 4, 0.52);
     add_result(&rows, "a", "sft", "none", 4, 0.9);
     record_set_text(&rows.items[6], "subset", text_of("all")); /* without levels */
-    assert_true(gap_set(&settings.levels, &rows, &none, 0, &error));
+    assert_true(gap_set(&settings.levels, NULL, &rows, &none, 0, &error));
     assert_near(number_of(&rows.items[0], "gap"), 0);
     assert_near(number_of(&rows.items[1], "gap"), 1);
     assert_near(number_of(&rows.items[2], "gap"), 0.75);
     assert_field(&rows.items[5], "gap", "");
     assert_field(&rows.items[6], "gap", "");
     assert_null(record_find(&rows.items[2], "gap_low"));
+    rows_free(&rows);
+    free_recovery(&settings);
+}
+
+static void add_of_domain(struct rows *rows, const char *method, const char *password,
+                          const char *trained_on, const char *domain, double correctness) {
+    add_result(rows, "a", method, password, 0, correctness);
+    struct record *row = &rows->items[rows->count - 1];
+    record_set_text(row, "trained_on", text_of(trained_on));
+    record_set_text(row, "domain", text_of(domain));
+    record_set_integer(row, "seeds", 1);
+    record_set_integer(row, "n", 10);
+}
+
+static void a_gap_over_domains_has_floor_and_ceiling_over_the_domains_of_its_row(void **state) {
+    (void)state;
+    static const char *names[] = {"model", "method", "password", "trained_on"};
+    const struct fields alike = {.items = names, .count = 4};
+    const struct over_settings over = {"domain", "trained_on", &alike};
+    struct recovery_settings settings = half_of_the_gap();
+    struct rows rows = {0};
+    struct replicates replicates;
+    struct over_parts parts = {0};
+    struct error error = {0};
+    /* Floors 0.6, 0.2, 0.1; ceilings 0.8, 0.8, 0.5. */
+    add_of_domain(&rows, "none", "none", "none", "x", 0.6);
+    add_of_domain(&rows, "none", "none", "none", "y", 0.2);
+    add_of_domain(&rows, "none", "none", "none", "z", 0.1);
+    add_of_domain(&rows, "none", "right", "none", "x", 0.8);
+    add_of_domain(&rows, "none", "right", "none", "y", 0.8);
+    add_of_domain(&rows, "none", "right", "none", "z", 0.5);
+    add_of_domain(&rows, "sft", "none", "x", "x", 0.8);
+    add_of_domain(&rows, "sft", "none", "x", "y", 0.5);
+    add_of_domain(&rows, "sft", "none", "x", "z", 0.3);
+    add_of_domain(&rows, "sft", "none", "y", "x", 0.7);
+    add_of_domain(&rows, "sft", "none", "y", "z", 0.5);
+    add_of_domain(&rows, "sft", "none", "z", "w", 0.5); /* a domain without levels */
+    assert_true(replicates_init(&replicates, rows.count, 2, &error));
+    for (size_t i = 0; i < rows.count; i++) {
+        replicates_of(&replicates, i)[0] = number_of(&rows.items[i], "correctness");
+        replicates_of(&replicates, i)[1] = replicates_of(&replicates, i)[0] / 2;
+    }
+    replicates_of(&replicates, 7)[1] = 0.1; /* at the floor */
+    replicates_of(&replicates, 8)[1] = 0.05;
+    assert_true(over_combine(&over, &rows, &replicates, &parts, &error));
+    assert_int_equal(rows.count, 5);
+    assert_int_equal(parts.rows.count, 12);
+    assert_true(gap_set(&settings.levels, &parts, &rows, &replicates, 1, &error));
+    assert_near(number_of(&rows.items[0], "gap"), 0);
+    assert_near(number_of(&rows.items[1], "gap"), 1);
+    assert_field(&rows.items[2], "trained_on", "x");
+    assert_near(number_of(&rows.items[2], "correctness"), 0.4); /* floor 0.15, ceiling 0.65 */
+    assert_near(number_of(&rows.items[2], "gap"), 0.5);
+    assert_near(number_of(&rows.items[2], "gap_low"), 0);
+    assert_near(number_of(&rows.items[2], "gap_high"), 0.5);
+    assert_field(&rows.items[3], "trained_on", "y"); /* floor 0.35, ceiling 0.65 */
+    assert_near(number_of(&rows.items[3], "gap"), 0.25 / 0.3);
+    assert_field(&rows.items[4], "gap", "");
+    over_parts_free(&parts);
+    replicates_free(&replicates);
     rows_free(&rows);
     free_recovery(&settings);
 }
@@ -770,6 +830,7 @@ int main(void) {
         cmocka_unit_test(points_at_zero_or_at_a_text_are_no_points_of_a_curve),
         cmocka_unit_test(without_a_curve_there_is_nothing_to_tell),
         cmocka_unit_test(a_gap_is_the_share_between_the_levels_of_the_same_model_and_subset),
+        cmocka_unit_test(a_gap_over_domains_has_floor_and_ceiling_over_the_domains_of_its_row),
         cmocka_unit_test(names_are_numbered_as_they_come_and_found_again),
         cmocka_unit_test(a_table_of_rows_shows_bounds_and_gaps),
         cmocka_unit_test(columns_keep_the_order_of_the_fields_in_their_rows),

@@ -1,5 +1,5 @@
-/* Completions of fixed random tokens. */
-#include "task/fixedrdm_policy.h"
+/* Completions of random tokens. */
+#include "task/random_tokens.h"
 
 #include <stdlib.h>
 
@@ -7,14 +7,15 @@
 #include "task/completions.h"
 #include "task/fixedrdm.h"
 
-struct fixedrdm_policy {
+struct random_tokens {
     struct tokenizer *tokenizer;
     struct encoder *encoder;
     struct completions *lengths;
     struct record found;     /* the strong completion in use */
     double *cumulative;      /* [vocabulary] of the tokens that are drawn */
     int64_t last;            /* of these */
-    uint64_t seed;           /* of the draws */
+    const char *purpose;     /* of the draws, */
+    uint64_t seed;           /* and their seed */
     struct token_list drawn; /* and, before, what is counted */
 };
 
@@ -23,14 +24,18 @@ static bool is_drawn(const struct tokenizer *tokenizer, int32_t id) {
 }
 
 /* The probabilities of all tokens up to each, of those that are drawn. */
-static bool accumulate(struct fixedrdm_policy *policy, uint64_t fixed, struct error *error) {
+static bool accumulate(struct random_tokens *policy, const uint64_t *fixed, struct error *error) {
     int64_t vocabulary = tokenizer_size(policy->tokenizer);
     float *probability = allocate((size_t)vocabulary + 1, sizeof *probability);
     double sum = 0;
 
     policy->last = -1;
     policy->cumulative = allocate((size_t)vocabulary + 1, sizeof *policy->cumulative);
-    fixedrdm_probabilities(fixed, vocabulary, probability);
+    if (fixed != NULL)
+        fixedrdm_probabilities(*fixed, vocabulary, probability);
+    else
+        for (int64_t v = 0; v < vocabulary; v++)
+            probability[v] = 1; /* only their ratios count */
     for (int64_t v = 0; v < vocabulary; v++) {
         if (is_drawn(policy->tokenizer, (int32_t)v)) {
             sum += (double)probability[v];
@@ -42,11 +47,13 @@ static bool accumulate(struct fixedrdm_policy *policy, uint64_t fixed, struct er
     return policy->last >= 0 || error_set(error, "the tokenizer has no tokens but special ones");
 }
 
-struct fixedrdm_policy *fixedrdm_policy_open(const char *tokenizer, const char *lengths,
-                                             uint64_t fixed, uint64_t seed, struct error *error) {
+struct random_tokens *random_tokens_open(const char *tokenizer, const char *lengths,
+                                         const uint64_t *fixed, uint64_t seed,
+                                         struct error *error) {
     static const char *const keep[] = {"finish", NULL};
-    struct fixedrdm_policy *policy = allocate(1, sizeof *policy);
+    struct random_tokens *policy = allocate(1, sizeof *policy);
 
+    policy->purpose = fixed != NULL ? "fixedrdm completion" : "uniform tokens";
     policy->seed = seed;
     policy->tokenizer = tokenizer_open(tokenizer, error);
     if (policy->tokenizer != NULL && accumulate(policy, fixed, error) &&
@@ -54,11 +61,11 @@ struct fixedrdm_policy *fixedrdm_policy_open(const char *tokenizer, const char *
         policy->encoder = encoder_open(policy->tokenizer);
         return policy;
     }
-    fixedrdm_policy_close(policy);
+    random_tokens_close(policy);
     return NULL;
 }
 
-void fixedrdm_policy_close(struct fixedrdm_policy *policy) {
+void random_tokens_close(struct random_tokens *policy) {
     if (policy == NULL)
         return;
     encoder_close(policy->encoder);
@@ -70,12 +77,12 @@ void fixedrdm_policy_close(struct fixedrdm_policy *policy) {
     free(policy);
 }
 
-const char *fixedrdm_policy_digest(const struct fixedrdm_policy *policy) {
+const char *random_tokens_digest(const struct random_tokens *policy) {
     return completions_digest(policy->lengths, 0);
 }
 
 /* How many tokens the strong completion has, and how it ended. */
-static bool find_length(struct fixedrdm_policy *policy, struct text id, int64_t sample,
+static bool find_length(struct random_tokens *policy, struct text id, int64_t sample,
                         size_t *length, struct text *finish, struct error *error) {
     const char *name = completions_name(policy->lengths);
     struct text completion;
@@ -98,7 +105,7 @@ static bool find_length(struct fixedrdm_policy *policy, struct text id, int64_t 
 }
 
 /* The first token whose cumulative probability is above a point below all of them. */
-static int32_t draw_token(const struct fixedrdm_policy *policy, struct random *random) {
+static int32_t draw_token(const struct random_tokens *policy, struct random *random) {
     int64_t low = 0, high = policy->last;
     double point = random_uniform(random) * policy->cumulative[high];
 
@@ -112,16 +119,15 @@ static int32_t draw_token(const struct fixedrdm_policy *policy, struct random *r
     return (int32_t)low;
 }
 
-bool fixedrdm_policy_answer(struct fixedrdm_policy *policy, struct text id, int64_t sample,
-                            struct buffer *out, struct fixedrdm_answer *answer,
-                            struct error *error) {
+bool random_tokens_answer(struct random_tokens *policy, struct text id, int64_t sample,
+                          struct buffer *out, struct random_answer *answer, struct error *error) {
     struct random random;
     size_t length = 0;
 
     if (!find_length(policy, id, sample, &length, &answer->finish, error))
         return false;
     random_start(&random, &(struct random_name){.seed = policy->seed,
-                                                .purpose = "fixedrdm completion",
+                                                .purpose = policy->purpose,
                                                 .id = id,
                                                 .sample = (uint64_t)sample});
     policy->drawn.count = 0;

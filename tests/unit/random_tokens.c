@@ -1,5 +1,5 @@
 /*
- * The fixedrdm policy: what it draws, how often, and how much of it.
+ * Policies of random tokens, fixedrdm and uniform: what they draw, how often, and how much of it.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include "base/files.h"
 #include "record/stream.h"
 #include "task/fixedrdm.h"
-#include "task/fixedrdm_policy.h"
+#include "task/random_tokens.h"
 
 static char folder[] = "/tmp/lockpick-test-XXXXXX";
 static char lengths[64];
@@ -48,26 +48,24 @@ static void add(struct record_writer *writer, const char *id, size_t count, int6
     free(text);
 }
 
-static struct fixedrdm_policy *open_policy(uint64_t fixed, uint64_t seed) {
+static struct random_tokens *open_policy(const uint64_t *fixed, uint64_t seed) {
     struct error error = {0};
-    struct fixedrdm_policy *policy = fixedrdm_policy_open(folder, lengths, fixed, seed, &error);
+    struct random_tokens *policy = random_tokens_open(folder, lengths, fixed, seed, &error);
 
     if (policy == NULL)
         fail_msg("%s", error.text);
     return policy;
 }
 
-static void each_token_comes_as_often_as_the_distribution_says(void **state) {
-    struct fixedrdm_policy *policy = open_policy(SEED, 0);
-    struct fixedrdm_answer answer;
+/* How often the tokens of a long completion come, against their probabilities of being drawn. */
+static void check_frequencies(const uint64_t *fixed, const float probability[VOCABULARY]) {
+    struct random_tokens *policy = open_policy(fixed, 0);
+    struct random_answer answer;
     struct buffer text = {0};
     struct error error = {0};
-    float probability[VOCABULARY];
     unsigned seen[VOCABULARY] = {0};
 
-    (void)state;
-    fixedrdm_probabilities(SEED, VOCABULARY, probability);
-    assert_true(fixedrdm_policy_answer(policy, text_of("long"), 0, &text, &answer, &error));
+    assert_true(random_tokens_answer(policy, text_of("long"), 0, &text, &answer, &error));
     assert_int_equal(answer.tokens->count, LENGTH);
     for (size_t i = 0; i < LENGTH; i++) {
         assert_in_range(answer.tokens->ids[i], 0, VOCABULARY - 1);
@@ -82,58 +80,80 @@ static void each_token_comes_as_often_as_the_distribution_says(void **state) {
             fail_msg("token %d came %u times, not about %.0f", v, seen[v], wanted);
     }
     buffer_free(&text);
-    fixedrdm_policy_close(policy);
+    random_tokens_close(policy);
+}
+
+static void each_token_comes_as_often_as_the_distribution_says(void **state) {
+    float probability[VOCABULARY];
+
+    (void)state;
+    fixedrdm_probabilities(SEED, VOCABULARY, probability);
+    check_frequencies(&(uint64_t){SEED}, probability);
+}
+
+static void uniform_tokens_come_equally_often(void **state) {
+    float probability[VOCABULARY];
+
+    (void)state;
+    for (int v = 0; v < VOCABULARY; v++)
+        probability[v] = 1.0f / VOCABULARY;
+    check_frequencies(NULL, probability);
 }
 
 static void a_sample_is_as_long_as_the_strong_one_of_its_number_and_ends_like_it(void **state) {
-    struct fixedrdm_policy *policy = open_policy(SEED, 0);
-    struct fixedrdm_answer answer;
+    struct random_tokens *policy = open_policy(&(uint64_t){SEED}, 0);
+    struct random_answer answer;
     struct buffer text = {0};
     struct error error = {0};
 
     (void)state;
-    assert_true(fixedrdm_policy_answer(policy, text_of("two"), 0, &text, &answer, &error));
+    assert_true(random_tokens_answer(policy, text_of("two"), 0, &text, &answer, &error));
     assert_int_equal(answer.tokens->count, 3);
     assert_true(text_is(answer.finish, "length"));
-    assert_true(fixedrdm_policy_answer(policy, text_of("two"), 1, &text, &answer, &error));
+    assert_true(random_tokens_answer(policy, text_of("two"), 1, &text, &answer, &error));
     assert_int_equal(answer.tokens->count, 5);
     assert_true(text_is(answer.finish, "stop"));
-    assert_false(fixedrdm_policy_answer(policy, text_of("two"), 2, &text, &answer, &error));
+    assert_false(random_tokens_answer(policy, text_of("two"), 2, &text, &answer, &error));
     assert_non_null(strstr(error.text, "no sample 2"));
-    assert_false(fixedrdm_policy_answer(policy, text_of("three"), 0, &text, &answer, &error));
+    assert_false(random_tokens_answer(policy, text_of("three"), 0, &text, &answer, &error));
     assert_non_null(strstr(error.text, "no completion for this id"));
     buffer_free(&text);
-    fixedrdm_policy_close(policy);
+    random_tokens_close(policy);
 }
 
 /* The tokens of "two" as text, for both samples. */
-static void draw(uint64_t fixed, uint64_t seed, struct buffer *out) {
-    struct fixedrdm_policy *policy = open_policy(fixed, seed);
-    struct fixedrdm_answer answer;
+static void draw(const uint64_t *fixed, uint64_t seed, struct buffer *out) {
+    struct random_tokens *policy = open_policy(fixed, seed);
+    struct random_answer answer;
     struct error error = {0};
 
     out->size = 0;
     for (int64_t sample = 1; sample >= 0; sample--) {
         struct buffer text = {0};
-        assert_true(fixedrdm_policy_answer(policy, text_of("two"), sample, &text, &answer, &error));
+        assert_true(random_tokens_answer(policy, text_of("two"), sample, &text, &answer, &error));
         for (size_t i = 0; i < answer.tokens->count; i++)
             buffer_format(out, "%d ", answer.tokens->ids[i]);
         buffer_free(&text);
     }
     buffer_append(out, "", 1);
-    fixedrdm_policy_close(policy);
+    random_tokens_close(policy);
 }
 
 static void what_is_drawn_depends_on_both_seeds_id_and_sample_alone(void **state) {
+    const uint64_t fixed = SEED, another = SEED + 1;
     struct buffer first = {0}, again = {0}, other = {0};
 
     (void)state;
-    draw(SEED, 1, &first);
-    draw(SEED, 1, &again);
+    draw(&fixed, 1, &first);
+    draw(&fixed, 1, &again);
     assert_string_equal((char *)first.data, (char *)again.data);
-    draw(SEED, 2, &other);
+    draw(&fixed, 2, &other);
     assert_string_not_equal((char *)first.data, (char *)other.data);
-    draw(SEED + 1, 1, &other);
+    draw(&another, 1, &other);
+    assert_string_not_equal((char *)first.data, (char *)other.data);
+    draw(NULL, 1, &first);
+    assert_string_not_equal((char *)first.data, (char *)again.data);
+    draw(NULL, 2, &other);
     assert_string_not_equal((char *)first.data, (char *)other.data);
     buffer_free(&first);
     buffer_free(&again);
@@ -145,11 +165,11 @@ static void what_cannot_be_read_is_named(void **state) {
     char path[96];
 
     (void)state;
-    assert_null(fixedrdm_policy_open("/nowhere", lengths, 0, 0, &error));
+    assert_null(random_tokens_open("/nowhere", lengths, NULL, 0, &error));
     assert_non_null(strstr(error.text, "/nowhere"));
     snprintf(path, sizeof path, "%s/missing.rec", folder);
     error = (struct error){0};
-    assert_null(fixedrdm_policy_open(folder, path, 0, 0, &error));
+    assert_null(random_tokens_open(folder, path, NULL, 0, &error));
     assert_non_null(strstr(error.text, "missing.rec"));
 }
 
@@ -185,10 +205,11 @@ static int remove_folder(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_token_comes_as_often_as_the_distribution_says),
+        cmocka_unit_test(uniform_tokens_come_equally_often),
         cmocka_unit_test(a_sample_is_as_long_as_the_strong_one_of_its_number_and_ends_like_it),
         cmocka_unit_test(what_is_drawn_depends_on_both_seeds_id_and_sample_alone),
         cmocka_unit_test(what_cannot_be_read_is_named),
     };
 
-    return cmocka_run_group_tests_name("fixedrdm_policy", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("random_tokens", tests, make_folder, remove_folder);
 }
