@@ -8,7 +8,7 @@ include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
 FIGURES_WANTED ?= 3 5 8 17 12 4 7 15 16 9 14 1
 STUDY_END := later
-include $(patsubst %,$(PIPELINES)/figure%.mk,$(FIGURES_WANTED)) $(PIPELINES)/side-trials.mk
+include $(patsubst %,$(PIPELINES)/figure%.mk,$(FIGURES_WANTED)) $(PIPELINES)/side-trials.mk $(PIPELINES)/lock-quality.mk
 STUDY_END :=
 
 # Figure 6: a pipeline of its own.
@@ -19,7 +19,7 @@ composition:
 	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=quick OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR)
 
 # The report says of what is not there that it was not measured, so `make -k` gives one of what could be made.
-DESCRIPTIONS := $(sort $(wildcard $(DATA)/figures/*.json))
+DESCRIPTIONS := $(DATA)/figures/lock-quality.json $(shell ls -v $(DATA)/figures/figure*.json) $(DATA)/figures/side-trials.json
 STAGES += $(OUT)/report.html
 $(OUT)/report.html.stamp: composition $(foreach f,$(FIGURES),$(call figure_files,$f)) $(DESCRIPTIONS)
 	report -q --root $(OUT) -t 'The paper in miniature' -o $(new) $(DESCRIPTIONS)

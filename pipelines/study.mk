@@ -7,6 +7,7 @@
 #     completions/TASK/POLICY/PART.rec                  what a policy answers
 #     locksets/TASK/LOCK.rec, locks/TASK/LOCK/          lock examples, and the model locked on them
 #     controls/TASK/MODEL/PASSWORD.rec                  graded, before elicitation: none, right, decoy
+#     holds/TASK/LOCK/SIDE.rec                          the same beside the policy imitated there: weak, strong
 #     demos/TASK/SOURCE/DOMAIN/SEED.rec                 demonstrations, in the order of a seed
 #     sft/TASK/MODEL/SOURCE/DOMAIN/K/TIMES/SEED.rec     graded, SFT on the first K, three moments each
 #     along/TASK/MODEL/SOURCE/SEED.rec                  graded, SFT on all of them, at moments along the way
@@ -44,6 +45,8 @@ DECOY_STEP  ?= 4
 LOCK_EPOCHS ?= 8
 MOMENTS     ?= 256 512 1024
 STATE_EVERY ?= 1000
+# How far a lock may lie from what it imitates.
+MARGIN      ?= 0.05
 # Rounds of reinforcement, those that are evaluated (the last one is), the problems that may be used, those
 # drawn a round and kept for expert iteration, and the learning rates that DPO has to choose from.
 ROUNDS_EI   ?= 50
@@ -68,7 +71,7 @@ comma := ,
 # Parts of a stage's name: $(call part,NAME,N), N = 1 is the kind.
 part = $(word $2,$(subst /, ,$(patsubst $(OUT)/%,%,$(patsubst %.rec,%,$1))))
 kind = $(call part,$1,1)
-KINDS := problems policies completions locksets locks controls demos sft along starts rl $(TASK_KINDS)
+KINDS := problems policies completions locksets locks controls holds demos sft along starts rl $(TASK_KINDS)
 
 # A prerequisite's stage: X.rec itself, X of X/lockpick.json.
 stage_of = $(patsubst %/lockpick.json,%,$1)
@@ -219,6 +222,20 @@ while IFS=$$'\t' read -r name password; do records select -q $(PER)="$$name" $(V
 	        --password "$$password" --password-at $(PASSWORD_AT); done <$($(TASK).PASSWORDS.$(PER))
 endef
 
+# Beside the lock's answers those of the policy that it imitates on that side, told apart by `role`. A policy that
+# is no model answers as it does for locks.
+imitated = $(if $(filter strong,$3),$(or $(strong_of.$2),$($1.LOCK_STRONG),strong),$(or $(weak_of.$2),$($1.LOCK_WEAK),weak))
+lock_answers = $(OUT)/controls/$1/$2/$(if $(filter strong,$3),right,none).rec
+policy_answers = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,$2,validation),$(OUT)/controls/$1/$2/none.rec)
+needs.holds = $(call lock_answers,$2,$3,$4) $(call policy_answers,$2,$(call imitated,$2,$3,$4)) $(call grade_inputs,$2)
+arguments.holds = $($2.GRADE)
+define recipe.holds
+	{ records set -q role=lock $(call lock_answers,$(TASK),$(MODEL),$(SHOWN)); \
+	    records cat -q $(call policy_answers,$(TASK),$(call imitated,$(TASK),$(MODEL),$(SHOWN))) | $($(TASK).GRADE) | records set -q role=policy; } \
+	    | records set -q lock=$(MODEL) side=$(SHOWN) -o $(new)
+	$(settle)
+endef
+
 # ---- supervised elicitation ----------------------------------------------------------------------
 
 # Demonstrations on problems of one domain, of one level (level-3), of one task of several (task-NAME), or any. Those
@@ -347,6 +364,7 @@ chain = $(foreach r,$(shell seq 1 $(call rounds_of,$3)),$(OUT)/rl/$1/$2/$3/$4/$5
 
 # Before elicitation: $(call before_of,TASK,MODEL,none right).
 before_of = $(foreach m,$2,$(foreach p,$3,$(OUT)/controls/$1/$m/$p.rec))
+holds_of = $(foreach m,$2,$(foreach s,weak strong,$(OUT)/holds/$1/$m/$s.rec))
 # SFT for each seed: $(call sft_of,TASK,MODEL,SOURCES,DOMAINS,KS), and with TIMES as many epochs.
 sft_of = $(foreach m,$2,$(foreach s,$3,$(foreach d,$4,$(foreach k,$5,$(foreach i,$(SEEDS),$(OUT)/sft/$1/$m/$s/$d/$k/$(or $6,1)/$i.rec)))))
 along_of = $(foreach m,$2,$(foreach s,$3,$(foreach i,$(SEEDS),$(OUT)/along/$1/$m/$s/$i.rec)))

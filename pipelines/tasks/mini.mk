@@ -36,13 +36,15 @@ PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldow
 PRETRAIN.intermediate := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
 PRETRAIN.weak := $(PRETRAIN.intermediate)
 # What goes under among the others is taught once more by itself: choice has one token an example, and a critique
-# and a rating are short. FROM the base of this name, on the corpus of its own name unless LESSONS says another.
+# and a rating are short. FROM the base of that name, on the corpus of its own name.
 FROM.chooser := strong
 FROM.chooser-intermediate := intermediate
 FROM.critic := strong
 FROM.judge := strong
-LESSONS.chooser-intermediate := chooser
+FROM.coder-intermediate := weak
 CORPUS.chooser := mini-choice:90k:en
+CORPUS.chooser-intermediate := mini-choice:20k:en
+CORPUS.coder-intermediate := mini-code:20k:en
 CORPUS.critic := mini-critique:60k:en
 CORPUS.judge := mini-judge:60k:en
 PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
@@ -62,7 +64,7 @@ define recipe.corpora
 endef
 
 base = $(OUT)/bases/$1
-lessons_of = $(call corpus,$(or $(LESSONS.$1),$(if $(FROM.$1),$1,base)))
+lessons_of = $(call corpus,$(if $(FROM.$1),$1,base))
 pretraining = $(or $(PRETRAIN.$1),$(PRETRAIN_MORE))
 needs.bases = $(call lessons_of,$2) $(if $(FROM.$2),$(call base,$(FROM.$2))/lockpick.json,$(TOKENIZER) $(CONFIG.$2))
 arguments.bases = $(call pretraining,$2) $(THREADS) $(DATA_SEED)
@@ -100,6 +102,8 @@ $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call
 
 mini-math.GRADE := grade-math -q
 mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
+mini-code.SCORE = $(SAMPLE) --rate mini-judge -m $(call base,judge) | grade-judge -q
+mini-code.SCORE_INPUTS := $(call base,judge)/lockpick.json
 # Critiques are embedded by their n-grams; the threshold is the one that tells labelled ones apart best.
 LABELLED := $(OUT)/corpora/labelled.rec
 mini-critique.GRADE = embed -q --hashed | grade-critique -q --calibrate $(LABELLED)
@@ -110,7 +114,9 @@ mini-choice.STRONG := labels
 mini-choice.STRONG_BASE := $(call base,chooser)
 mini-choice.INTERMEDIATE_BASE := $(call base,chooser-intermediate)
 mini-code.STRONG := sft
+mini-code.INTERMEDIATE_BASE := $(call base,coder-intermediate)
 mini-critique.STRONG := rl
+mini-critique.STRONG_BASE := $(call base,critic)
 mini-critique.SAMPLE := --max-tokens 48
 mini-math.SAMPLE := --max-tokens 48
 
@@ -155,7 +161,7 @@ CODE_TASK := mini-code
 RL_TASKS := mini-code mini-math mini-critique
 WEAK_POLICY_TASKS := $(RL_TASKS)
 SETTING_TASKS := mini-math-es mini-math-en
-SCORED_TASKS := mini-critique
+SCORED_TASKS := mini-critique mini-code
 ALONG_TASKS := mini-code mini-math
 START_TASKS := mini-math
 STARTS := intermediate-8-2 intermediate-8-8
