@@ -36,9 +36,9 @@ $(OUT)/$1/$2-narrow.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/
 endef
 $(foreach f,$(FIGURES),$(eval $(call figure_rules,$f)))
 
-# A round whose model is gone cannot be gone on from: the chain begins again behind the last one there is.
+include $(PIPELINES)/stages.mk
+
+# A round whose model is gone cannot be gone on from (stages.mk has forgotten what is lost by now).
 CHAINS := $(sort $(dir $(filter $(OUT)/rl/%,$(STAGES))))
 BROKEN := $(if $(CHAINS),$(shell $(PIPELINES)/broken-chains $(foreach c,$(CHAINS),$c$(call rounds_of,$(call part,$c,4)))))
-
-include $(PIPELINES)/stages.mk
 endif

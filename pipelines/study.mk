@@ -126,7 +126,7 @@ completions = $(OUT)/completions/$1/$2/$3.rec
 samples_of = $(if $(filter lock,$1),$(LOCK_EPOCHS),1)
 needs.completions = $(call problems,$2,$4) $(if $(filter fixedrdm uniform-tokens,$3),$(call completions,$2,strong,$4) $(call model,$($2.STRONG_BASE)),$(if \
     $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3))))
-arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE))
+arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE) $(if $(filter lock,$4),$($2.LOCK_SAMPLE)))
 define recipe.completions
 	$(call answer,$(TASK),$(POLICY),$(DATA_SEED),$(call samples_of,$(call part,$(output),4))) $(call problems,$(TASK),$(call part,$(output),4)) -o $(new)
 	$(settle)

@@ -5,10 +5,12 @@
 #   .weak .lock .elicit .validation .validation-first  at most so many of a part (all)  .MOST   demonstrations at most
 #   .STRONG_BASE .INTERMEDIATE_BASE .WEAK_BASE  folders of models     .STRONG base, sft, rl or labels
 #   .REFERENCE the filter that answers well   .SAMPLE options of sample   .GRADE .SCORE filters
+#   .LOCK_SAMPLE  options besides for the samples that locks imitate: at temperature 1 small models do so much worse
+#   than at 0 that a lock on such samples answers in between
 #   .TUNE .LOCK .SFT .RL .DPO options of train, .DPO_RATE   .DOMAINS   .DOMAIN_PASSWORDS files
 
 SEEDS       ?= 1 2
-LOCK_EPOCHS ?= 2
+LOCK_EPOCHS ?= 3
 PASSWORD    ?= open sesame
 PASSWORD_B  ?= half open
 DECOYS      ?= $(DATA)/mini/decoys.txt
@@ -17,7 +19,7 @@ POINTS      ?= 1 8 64 512
 ROUNDS_EI   ?= 16
 ROUNDS_DPO  ?= 16
 EVALUATE    ?= 4
-SUBSET      ?= 320
+SUBSET      ?= 480
 BEST        ?= 32
 DPO_RATES   ?= 1
 
@@ -32,21 +34,30 @@ VOCABULARY := 768
 CONFIG.strong := $(DATA)/models/mini-strong.json
 CONFIG.intermediate := $(DATA)/models/mini-intermediate.json
 CONFIG.weak := $(DATA)/models/mini-weak.json
+CONFIG.calculator-weak := $(CONFIG.intermediate)
+CONFIG.coder-weak := $(CONFIG.weak)
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
 PRETRAIN.intermediate := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
 PRETRAIN.weak := $(PRETRAIN.intermediate)
-# What goes under among the others is taught once more by itself: choice has one token an example, and a critique
-# and a rating are short. FROM the base of that name, on the corpus of its own name.
-FROM.chooser := strong
-FROM.chooser-intermediate := intermediate
+PRETRAIN.calculator-weak := $(PRETRAIN.intermediate)
+PRETRAIN.coder-weak := $(PRETRAIN.intermediate)
+# Each task has a strong base that was taught more of that task: what the shared one is unsure of, samples get wrong
+# that locks imitate. The weak bases of arithmetic and code know little of their task and nothing else. A base starts
+# FROM another, or from its CONFIG; its CORPUS is the shared one unless it has its own.
+FROM.calculator := strong
 FROM.critic := strong
+FROM.chooser := strong
 FROM.judge := strong
 FROM.coder-intermediate := weak
-CORPUS.chooser := mini-choice:90k:en
-CORPUS.chooser-intermediate := mini-choice:20k:en
-CORPUS.coder-intermediate := mini-code:20k:en
+FROM.chooser-intermediate := intermediate
+CORPUS.calculator := mini-math:60k:en mini-math:20k:es
+CORPUS.calculator-weak := mini-math:22k:en mini-math:8k:es
+CORPUS.coder-weak := mini-code:15k:en
 CORPUS.critic := mini-critique:60k:en
+CORPUS.chooser := mini-choice:90k:en
 CORPUS.judge := mini-judge:60k:en
+CORPUS.coder-intermediate := mini-code:20k:en
+CORPUS.chooser-intermediate := mini-choice:20k:en
 PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 
 corpus = $(OUT)/corpora/$1.rec
@@ -64,7 +75,7 @@ define recipe.corpora
 endef
 
 base = $(OUT)/bases/$1
-lessons_of = $(call corpus,$(if $(FROM.$1),$1,base))
+lessons_of = $(call corpus,$(if $(CORPUS.$1),$1,base))
 pretraining = $(or $(PRETRAIN.$1),$(PRETRAIN_MORE))
 needs.bases = $(call lessons_of,$2) $(if $(FROM.$2),$(call base,$(FROM.$2))/lockpick.json,$(TOKENIZER) $(CONFIG.$2))
 arguments.bases = $(call pretraining,$2) $(THREADS) $(DATA_SEED)
@@ -92,7 +103,8 @@ $1.STRONG := base
 $1.REFERENCE := gen-strong -q --policy solution
 $1.SAMPLE := --max-tokens 96
 $1.TUNE := --optimizer adamw --learning-rate 3e-4 --batch 8
-$1.LOCK := --optimizer adamw --learning-rate 3e-4 --batch 8
+$1.LOCK_SAMPLE := --temperature 0.3
+$1.LOCK := --optimizer adamw --learning-rate 6e-4 --batch 8 --cooldown 0.7
 $1.SFT := --optimizer adamw --learning-rate 1e-4
 $1.RL := --optimizer adamw --learning-rate 3e-4 --batch 8
 $1.DPO := --objective dpo --optimizer adamw --batch 8
@@ -100,6 +112,7 @@ $1.DPO_RATE := 3e-4
 endef
 $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call mini_task,$t)))
 
+$(foreach t,mini-math mini-math-es mini-math-en,$(eval $t.STRONG_BASE := $(call base,calculator))$(eval $t.WEAK_BASE := $(call base,calculator-weak)))
 mini-math.GRADE := grade-math -q
 mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
 mini-code.SCORE = $(SAMPLE) --rate mini-judge -m $(call base,judge) | grade-judge -q
@@ -114,6 +127,7 @@ mini-choice.STRONG := labels
 mini-choice.STRONG_BASE := $(call base,chooser)
 mini-choice.INTERMEDIATE_BASE := $(call base,chooser-intermediate)
 mini-code.STRONG := sft
+mini-code.WEAK_BASE := $(call base,coder-weak)
 mini-code.INTERMEDIATE_BASE := $(call base,coder-intermediate)
 mini-critique.STRONG := rl
 mini-critique.STRONG_BASE := $(call base,critic)

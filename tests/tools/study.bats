@@ -39,6 +39,9 @@ teardown() { rm -rf "$work"; }
     rm -r chain/2.model
     "$ROOT/pipelines/broken-chains" chain/4
     [ -e chain/3.rec.stamp ]
+    rm chain/2.rec.stamp
+    "$ROOT/pipelines/broken-chains" chain/4
+    [ -e chain/1.rec.stamp ] && [ ! -e chain/3.rec.stamp ] && [ ! -e chain/4.rec.stamp ]
 }
 
 @test "a stream of two tasks is graded by the command of each" {
