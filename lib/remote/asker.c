@@ -74,9 +74,9 @@ static bool ask_text(struct asker *asker, struct job *job, struct error *error) 
     return job->questions[0] != NULL;
 }
 
-/* Asks for the embedding of a field, to go into `target`. */
+/* Asks for the embedding of a field, to go into `target`. An empty text may be without one. */
 static bool ask_embedding(struct asker *asker, struct job *job, const char *field,
-                          const char *target, struct error *error) {
+                          const char *target, bool may_be_empty, struct error *error) {
     size_t place = job->questions[0] != NULL;
     struct text text = {0};
 
@@ -84,6 +84,8 @@ static bool ask_embedding(struct asker *asker, struct job *job, const char *fiel
         return true;
     if (!record_text(&job->record, field, &text, error))
         return false;
+    if (text.size == 0 && may_be_empty)
+        return true;
     job->targets[place] = target;
     job->questions[place] = questions_ask_embedding(asker->questions, text, error);
     return job->questions[place] != NULL || error_place(error, "field '%s'", field);
@@ -94,8 +96,9 @@ static bool ask(struct asker *asker, struct job *job, struct error *error) {
 
     if (settings->mode != ASK_EMBEDDING)
         return ask_text(asker, job, error);
-    return ask_embedding(asker, job, settings->embed, "embedding", error) &&
-           ask_embedding(asker, job, settings->embed_reference, "reference_embedding", error);
+    return ask_embedding(asker, job, settings->embed, "embedding", true, error) &&
+           ask_embedding(asker, job, settings->embed_reference, "reference_embedding", false,
+                         error);
 }
 
 /* ---- writing ---- */
@@ -160,11 +163,14 @@ static void set_embeddings(struct asker *asker, struct job *job) {
     record_set_text(&job->record, "embedder", text_of(asker->settings.policy));
 }
 
-/* Fails where the answer, though whole, is not what the record needs. */
+/* Fails where the answer, though whole, is not what the record needs. `answer` may be NULL for
+ * embeddings. */
 static bool use_answer(struct asker *asker, struct job *job, const struct answer *answer,
                        struct error *error) {
-    struct text text = {(const char *)answer->text.data, answer->text.size};
+    struct text text = {"", 0};
 
+    if (answer != NULL)
+        text = (struct text){(const char *)answer->text.data, answer->text.size};
     switch (asker->settings.mode) {
     case ASK_COMPLETION:
         set_completion(asker, job, answer);
@@ -201,7 +207,7 @@ static bool set_aside(struct asker *asker, const struct job *job, struct error *
 static bool write_job(struct asker *asker, struct job *job, struct error *error) {
     const struct question *failed = first_in(job, QUESTION_FAILED);
 
-    if (job->bad.text[0] != '\0' || job->questions[0] == NULL) {
+    if (job->bad.text[0] != '\0') {
         *error = job->bad;
         return set_aside(asker, job, error);
     }
@@ -210,7 +216,8 @@ static bool write_job(struct asker *asker, struct job *job, struct error *error)
         return failed->hopeless ? error_place(error, "%s", job->place)
                                 : set_aside(asker, job, error);
     }
-    return use_answer(asker, job, &job->questions[0]->answer, error)
+    return use_answer(asker, job, job->questions[0] != NULL ? &job->questions[0]->answer : NULL,
+                      error)
                ? filter_write(asker->filter, &job->record, error)
                : set_aside(asker, job, error);
 }
