@@ -13,10 +13,10 @@ $(patsubst %,%.stamp,$(filter $(OUT)/$1/%,$(STAGES) $(MODELS))):
 endef
 $(foreach k,$(KINDS),$(if $(filter $(OUT)/$k/%,$(STAGES) $(MODELS)),$(eval $(call kind_rule,$k))))
 
-# Figures.
+# Figures: of all records of their files, or of those that SOURCE.NAME passes on.
 define figure_rules
 $(OUT)/$1/results.rec.stamp: $(FILES.$1) $(call arguments,$(OUT)/$1/results.rec,$(AGGREGATE.$1) $(FILES.$1))
-	records cat -q $$(FILES.$1) | records set -q experiment=$1 | aggregate -q $$(AGGREGATE.$1) -o $$(new)
+	$$(or $$(SOURCE.$1),records cat -q $$(FILES.$1)) | records set -q experiment=$1 | aggregate -q $$(AGGREGATE.$1) -o $$(new)
 	$$(settle)
 $(OUT)/$1/results.txt.stamp: $(OUT)/$1/results.rec
 	aggregate -q --show $$< >$$(new)

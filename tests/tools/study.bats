@@ -55,3 +55,33 @@ teardown() { rm -rf "$work"; }
     grep -q 'build-pairs -q' stages
     grep -qE 'train .*-m out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/1.model -o out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/2.model' stages
 }
+
+@test "with GPUS=n every command that computes with a model goes through on-gpu, and no two in one pipe" {
+    make -n -f "$ROOT/pipelines/figure5.mk" OUT=out SEEDS=1 ROUNDS_EI=1 ROUNDS_DPO=1 GPUS=2 >stages
+    make -n -f "$ROOT/pipelines/composition.mk" OUT=out SEEDS=1 POINTS=2 GPUS=2 >>stages
+    grep -E '(^|[ {])(train|sample|gen-strong -q --policy model) -q|gen-strong -q --policy model' stages >computing
+    [ "$(wc -l <computing)" -gt 50 ]
+    [ "$(grep -vcE 'on-gpu 2 (train|sample|gen-strong -q --policy model) ' computing)" = 0 ]
+    [ "$(grep -cE 'on-gpu.*[|].*on-gpu' stages)" = 0 ]
+    make -n -f "$ROOT/pipelines/figure5.mk" OUT=other SEEDS=1 ROUNDS_EI=1 ROUNDS_DPO=1 >stages
+    [ "$(grep -c on-gpu stages)" = 0 ]
+}
+
+@test "on-gpu gives each of many commands a GPU of its own, and makes the others wait" {
+    export TMPDIR=$work
+    for i in 1 2 3 4 5 6; do
+        "$ROOT/pipelines/on-gpu" 2 bash -c 'mkdir "has-$CUDA_VISIBLE_DEVICES" && sleep 0.1 && rmdir "has-$CUDA_VISIBLE_DEVICES" &&
+            echo "$CUDA_VISIBLE_DEVICES" >>used' &
+    done
+    wait
+    [ "$(sort used | uniq | tr '\n' ' ')" = '0 1 ' ]
+    [ "$(wc -l <used)" = 6 ]
+    [ "$(CUDA_VISIBLE_DEVICES=4,7 "$ROOT/pipelines/on-gpu" 1 bash -c 'echo "$CUDA_VISIBLE_DEVICES"')" = 4 ]
+    run "$ROOT/pipelines/on-gpu" 2 bash -c 'exit 7'
+    [ "$status" = 7 ]
+    CUDA_VISIBLE_DEVICES=4 run "$ROOT/pipelines/on-gpu" 2 true
+    [ "$status" = 2 ]
+    [[ $output == *"names 1: 4"* ]]
+    run "$ROOT/pipelines/on-gpu" train
+    [ "$status" = 2 ]
+}
