@@ -40,5 +40,16 @@ $(foreach f,$(FIGURES),$(eval $(call figure_rules,$f)))
 CHAINS := $(sort $(dir $(filter $(OUT)/rl/%,$(STAGES))))
 BROKEN := $(if $(CHAINS),$(shell $(PIPELINES)/broken-chains $(foreach c,$(CHAINS),$c$(call rounds_of,$(call part,$c,4)))))
 
+# What all that was asked for takes: the stages and the numbers that they depend on, counted by pipelines/cost.
+.PHONY: facts cost
+task_facts = $(info = task $1 $($1.COUNT) $($1.TOKENS) $(notdir $($1.STRONG_BASE) $($1.WEAK_BASE) $($1.INTERMEDIATE_BASE)) \
+    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-))
+facts:
+	@$(info = moments $(MOMENTS))$(info = along $(ALONG))$(info = lock-epochs $(LOCK_EPOCHS))$(info = rounds $(ROUNDS_EI) \
+	    $(ROUNDS_DPO) $(EVALUATE))$(info = drawn $(SUBSET) $(BEST))$(foreach t,$(COUNTED_TASKS),$(call task_facts,$t))$(foreach \
+	    m,$(COUNTED_MODELS),$(info = model $(subst :, ,$m)))$(foreach s,$(STAGES) $(MODELS),$(info $(patsubst %.rec,%,$(s:$(OUT)/%=%)))):
+cost:
+	@$(MAKE) -s --no-print-directory -f $(firstword $(MAKEFILE_LIST)) facts | $(PIPELINES)/cost
+
 include $(PIPELINES)/stages.mk
 endif

@@ -292,7 +292,7 @@ endef
 METHOD = $(call part,$(output),4)
 REWARD = $(call part,$(output),5)
 START  = $(call part,$(output),6)
-RATE   = $(subst :,/,$(call part,$(output),7))
+RATE   = $(subst _,/,$(call part,$(output),7))
 SEED   = $(call part,$(output),8)
 ROUND  = $(call part,$(output),9)
 before = $(shell echo $$(( $1 - 1 )))
@@ -336,7 +336,7 @@ last_round = $(and $(filter $(ROUND),$(call rounds_of,$(METHOD))),$(if $(filter 
 evaluated = $(or $(last_round),$(shell [ $$(( $(ROUND) % $(EVALUATE) )) = 0 ] && echo yes))
 
 # All rounds of a chain: $(call chain,TASK,MODEL,METHOD,REWARD,START,RATE,SEED).
-chain = $(foreach r,$(shell seq 1 $(call rounds_of,$3)),$(OUT)/rl/$1/$2/$3/$4/$5/$(subst /,:,$6)/$7/$r.rec)
+chain = $(foreach r,$(shell seq 1 $(call rounds_of,$3)),$(OUT)/rl/$1/$2/$3/$4/$5/$(subst /,_,$6)/$7/$r.rec)
 
 # ---- lists of files ------------------------------------------------------------------------------
 

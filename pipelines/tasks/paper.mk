@@ -165,6 +165,27 @@ joint.STRONG_BASE := $(code.STRONG_BASE)
 joint.STRONG := base
 joint.GRADE = $(PIPELINES)/grade-by-task code '$(code.GRADE)' math '$(math.GRADE)'
 
+# ---- what it takes -------------------------------------------------------------------------------
+
+# For `make cost`: problems (the paper's numbers), tokens of a prompt as rendered and of a completion. Those of math and
+# choice are means over MATH's test split and MMLU's STEM subjects under Llama's and Mistral's vocabularies; those of
+# code, and of critique, which shows a problem and a program, are guesses from five problems of APPS.
+code.COUNT := 3837
+math.COUNT := 12500
+critique.COUNT := 3726
+choice.COUNT := 15439
+joint.COUNT := 16337
+code.TOKENS := 450 300
+math.TOKENS := 95 224
+critique.TOKENS := 780 100
+choice.TOKENS := 180 1
+joint.TOKENS := 180 240
+$(foreach t,math-es math-en,$(eval $t.COUNT := $(math.COUNT))$(eval $t.TOKENS := $(math.TOKENS)))
+COUNTED_TASKS := code math critique choice math-es math-en joint
+# Parameters, and bytes of keys and values a token (16 bits).
+COUNTED_MODELS := deepseek-coder-7b:6.74e9:524288 deepseek-math-7b:6.91e9:491520 mistral-7b:7.24e9:131072 \
+    llama-7b:6.74e9:524288 pythia-7b:6.86e9:524288 pythia-1b:1.01e9:131072
+
 # ---- what the figures show -----------------------------------------------------------------------
 
 CODE_TASK := code

@@ -128,7 +128,7 @@ paper() { # ARGUMENT...
         settings+=("$t.SAMPLE=--max-tokens 4" "$t.TUNE=--learning-rate 1e-3 --batch 8")
     done
     make -f "$ROOT/pipelines/paper.mk" OUT=out TOOLS_DIR="$BUILD_BIN" DEVICE=cpu SEEDS=1 POINTS=2 MOMENTS='2 4' \
-        LOCK_EPOCHS=2 DECOY_STEP=20 ROUNDS_EI=2 ROUNDS_DPO=1 EVALUATE=2 SUBSET=8 BEST=2 DPO_RATES=1 KEPT='2 3' ALONG='8 16' \
+        LOCK_EPOCHS=2 DECOY_STEP=20 ROUNDS_EI=2 ROUNDS_DPO=1 EVALUATE=2 SUBSET=8 BEST=2 DPO_RATES=1/2 KEPT='2 3' ALONG='8 16' \
         STARTS=intermediate-2-1 DOMAIN_POINTS=2 WEAK_POINTS='1 2' FEW_POINT=2 \
         ASK="ask -q -m teacher --url $URL --backoff 0.001" JUDGE="ask -q -m judge --url $URL" \
         EMBEDDER="ask -q -m embedder --url $URL" FIGURES_WANTED='3 5 8 17 12 4 7 15 16 9 14 1 side-trials' "${settings[@]}" "$@"
