@@ -110,6 +110,8 @@ END
     grep -qE "^big +4 +$(((1024 + 6400 + 64 + 600) * 15)) +$(((600 + 300 + 600 + 200) * 5)) +$(((600 + 300 + 600 + 200) * 10 + 600 * 15))$" counted
     grep -qE '^small +0 +0 +16000 +32000$' counted
     grep -qE '^ +3200 solutions to translate$' counted
+    grep -q '^models that stay on disk, GB: 4; .*12 more with KEEP=sft' counted
+    grep -q '8 more with KEEP=rl' counted
     grep -qE "^ +$((600 + 300 + 600 + 200)) texts to embed$" counted
     MATRIX_RATE=1 COPY_RATE=1 MEMORY=80 "$ROOT/pipelines/cost" <facts | grep -q '[0-9] GPU-hours at these ceilings'
     run "$ROOT/pipelines/cost" <<<'sft/other/locked/high-quality/any/8/1/1'
