@@ -163,18 +163,16 @@ static void set_embeddings(struct asker *asker, struct job *job) {
     record_set_text(&job->record, "embedder", text_of(asker->settings.policy));
 }
 
-/* Fails where the answer, though whole, is not what the record needs. `answer` may be NULL for
- * embeddings. */
-static bool use_answer(struct asker *asker, struct job *job, const struct answer *answer,
-                       struct error *error) {
-    struct text text = {"", 0};
-
-    if (answer != NULL)
-        text = (struct text){(const char *)answer->text.data, answer->text.size};
-    switch (asker->settings.mode) {
-    case ASK_COMPLETION:
-        set_completion(asker, job, answer);
+/* Fails where the answer, though whole, is not what the record needs. */
+static bool use_answer(struct asker *asker, struct job *job, struct error *error) {
+    if (asker->settings.mode == ASK_EMBEDDING) { /* any number of answers, none for an empty text */
+        set_embeddings(asker, job);
         return true;
+    }
+    const struct answer *answer = &job->questions[0]->answer;
+    struct text text = {(const char *)answer->text.data, answer->text.size};
+
+    switch (asker->settings.mode) {
     case ASK_FIELDS:
         if (strcmp(answer->finish, "stop") != 0)
             return error_set(error, "the answer was cut off (finish: %s)", answer->finish);
@@ -183,7 +181,7 @@ static bool use_answer(struct asker *asker, struct job *job, const struct answer
         set_rating(asker, job, answer);
         return true;
     default:
-        set_embeddings(asker, job);
+        set_completion(asker, job, answer);
         return true;
     }
 }
@@ -216,10 +214,8 @@ static bool write_job(struct asker *asker, struct job *job, struct error *error)
         return failed->hopeless ? error_place(error, "%s", job->place)
                                 : set_aside(asker, job, error);
     }
-    return use_answer(asker, job, job->questions[0] != NULL ? &job->questions[0]->answer : NULL,
-                      error)
-               ? filter_write(asker->filter, &job->record, error)
-               : set_aside(asker, job, error);
+    return use_answer(asker, job, error) ? filter_write(asker->filter, &job->record, error)
+                                         : set_aside(asker, job, error);
 }
 
 /* Waits for the record at the head, writes it, and frees its place. */

@@ -152,7 +152,7 @@ rows() { records show "$@"; } # of results, or of other streams
     rows -F id,reject_reason out/prepared/restated.rejects.rec | grep -q '^{"id":"apps-train-0091".*no part <prompt>'
     rows -F id out/prepared/solved.rec >solved
     [ "$(wc -l <solved)" = 11 ]
-    ! grep -q -e apps-train-0090 -e mbpp-16 solved
+    [ "$(grep -c -e apps-train-0090 -e mbpp-16 solved)" = 0 ]
     [ "$(records count out/prepared/varied.rec)" = "$(records count out/problems/code/elicit.rec)" ]
     rows out/completions/critique/high-quality/elicit.rec | grep -q '"completion":"It takes [0-9]* away."'
     rows -F domain out/problems/math/all.rec | sort -u | tr -d '\n' | grep -qx '{"domain":"Algebra"}{"domain":"Geometry"}{"domain":"Numbers"}'
