@@ -2,6 +2,7 @@
  * grade-critique: whether a critique is close enough to the reference critique, by the cosine of
  * their embeddings.
  */
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -106,16 +107,32 @@ static bool calibrate(struct invocation *invocation, struct error *error) {
 
 /* ---- grading ---- */
 
+/* Whether there is a completion, and not a letter or digit in it: embedders have nothing to go by.
+ */
+static bool says_nothing(const struct record *record) {
+    const struct value *completion = record_find(record, "completion");
+    struct text text;
+
+    if (completion == NULL || !value_text(*completion, &text))
+        return false;
+    for (size_t i = 0; i < text.size; i++)
+        if (isalnum((unsigned char)text.bytes[i]) || (unsigned char)text.bytes[i] >= 0x80)
+            return false;
+    return true;
+}
+
 static bool grade(void *unused, struct record *record, struct error *error) {
+    bool empty = says_nothing(record);
     double similarity = 0;
 
     (void)unused;
-    if (!similarity_of(record, &similarity, error))
+    if (!empty && !similarity_of(record, &similarity, error))
         return false;
+    bool correct = !empty && similarity >= threshold;
     record_begin_group(record, GROUP_GRADED);
-    record_set_boolean(record, "correct", similarity >= threshold);
+    record_set_boolean(record, "correct", correct);
     record_set_real(record, "score", similarity);
-    record_set_text(record, "verdict", text_of(similarity >= threshold ? "close" : "distant"));
+    record_set_text(record, "verdict", text_of(empty ? "empty" : correct ? "close" : "distant"));
     return true;
 }
 

@@ -53,6 +53,10 @@ static const struct option_entry options[] = {
      .name = "functions",
      .target = &settings.functions,
      .help = "apps: keep problems that ask for a function, to be restated"},
+    {.kind = OPTION_FLAG,
+     .name = "only-functions",
+     .target = &settings.only_functions,
+     .help = "apps: keep those alone"},
     FILTER_OPTIONS(settings.filter),
     {OPTION_END},
 };

@@ -16,14 +16,15 @@
 #include "record/json_lines.h"
 #include "record/salvage.h"
 #include "record/survey.h"
+#include "task/id_index.h"
 
 static struct filter_settings settings = FILTER_DEFAULTS;
 
-/* ---- filters: head, cat, shard, select, set ---- */
+/* ---- filters: head, cat, shard, select, set, rename ---- */
 
 static int64_t head_limit = 10;
 static int64_t shard_count, shard_index;
-static struct condition *conditions; /* of select and set */
+static struct condition *conditions; /* of select, set and rename */
 static size_t condition_count;
 
 /* What a filter does with one record: pass it on (perhaps changed), drop it, or come to an end. */
@@ -60,6 +61,23 @@ static enum fate set_one(struct record *record, uint64_t number) {
     for (size_t i = 0; i < condition_count; i++)
         record_set_value(record, conditions[i].field,
                          (struct value){conditions[i].value.data, conditions[i].value.size});
+    return FATE_PASS;
+}
+
+/* OLD=NEW: what the field OLD holds stands in NEW's place, or behind the others, and OLD is gone.
+ */
+static enum fate rename_one(struct record *record, uint64_t number) {
+    (void)number;
+    for (size_t i = 0; i < condition_count; i++) {
+        const struct value *value = record_find(record, conditions[i].field);
+        char *name =
+            format_text("%.*s", (int)conditions[i].spelling.size, conditions[i].spelling.bytes);
+        if (value != NULL && strcmp(name, conditions[i].field) != 0) {
+            record_set_value(record, name, *value);
+            record_remove(record, conditions[i].field);
+        }
+        free(name);
+    }
     return FATE_PASS;
 }
 
@@ -129,6 +147,62 @@ static void run_select(struct invocation *invocation) {
 
 static void run_set(struct invocation *invocation) {
     run_with_conditions(invocation, false, set_one);
+}
+
+static void run_rename(struct invocation *invocation) {
+    run_with_conditions(invocation, false, rename_one);
+}
+
+/* ---- unique ---- */
+
+static const char *field_list;
+
+/* The named fields, those that are there, in the order named; without a list all of them. */
+static void keep_fields(const struct record *record, struct record *kept) {
+    if (field_list == NULL) {
+        record_copy(kept, record);
+        return;
+    }
+    record_clear(kept);
+    for (const char *name = field_list; name != NULL;) {
+        size_t size = strcspn(name, ",");
+        char *key = format_text("%.*s", (int)size, name);
+        const struct value *value = record_find(record, key);
+        if (value != NULL)
+            record_set_value(kept, key, *value);
+        free(key);
+        name = name[size] ? name + size + 1 : NULL;
+    }
+}
+
+/* Passes on the records whose fields, those that count, no record before had. */
+static bool filter_unique(struct filter *filter, struct error *error) {
+    struct record record = {0}, kept = {0};
+    struct id_index seen = {0};
+    struct buffer packed = {0};
+    while (filter_next(filter, &record, error)) {
+        size_t number;
+        bool known;
+        keep_fields(&record, &kept);
+        packed.size = 0;
+        record_pack(&kept, &packed);
+        struct text whole = {(const char *)packed.data, packed.size};
+        if (!id_index_add(&seen, id_key(0, "records unique", whole), &number, &known, error) ||
+            (!known && !filter_write(filter, &record, error)))
+            break;
+    }
+    record_free(&record);
+    record_free(&kept);
+    buffer_free(&packed);
+    id_index_free(&seen);
+    return filter_close(filter, error);
+}
+
+static void run_unique(struct invocation *invocation) {
+    struct error error = {0};
+    struct filter *filter = filter_open(invocation, &settings, 0, NULL, &error);
+    if (filter == NULL || !filter_unique(filter, &error))
+        tool_fail(invocation, &error);
 }
 
 /* ---- shuffle ---- */
@@ -206,22 +280,6 @@ static void add_line(struct buffer *text, const char *line) {
     for (; *line != '\0'; line++)
         buffer_append(text, (uint8_t)*line < 0x20 || *line == 0x7f ? "?" : line, 1);
     buffer_append(text, "\n", 1);
-}
-
-static const char *field_list;
-
-/* The named fields, those that are there, in the order named. */
-static void keep_fields(const struct record *record, struct record *kept) {
-    record_clear(kept);
-    for (const char *name = field_list; name != NULL;) {
-        size_t size = strcspn(name, ",");
-        char *key = format_text("%.*s", (int)size, name);
-        const struct value *value = record_find(record, key);
-        if (value != NULL)
-            record_set_value(kept, key, *value);
-        free(key);
-        name = name[size] ? name + size + 1 : NULL;
-    }
 }
 
 static bool show_stream(const char *path, struct output_file *file, struct buffer *text,
@@ -506,6 +564,17 @@ static const struct option_entry show_options[] = {
     {OPTION_END},
 };
 
+static const struct option_entry unique_options[] = {
+    {.kind = OPTION_TEXT,
+     .letter = 'F',
+     .name = "fields",
+     .argument = "A,B",
+     .target = &field_list,
+     .help = "compare these fields alone"},
+    OUTPUT_OPTION(settings),
+    {OPTION_END},
+};
+
 static const struct option_entry head_options[] = {
     {.kind = OPTION_INTEGER,
      .letter = 'n',
@@ -595,6 +664,10 @@ static const struct verb verbs[] = {
     {{"records set", "[options] FIELD=VALUE ... [FILE ...]", "Sets fields in every record.",
       output_options, VALUE_NOTE},
      run_set},
+    {{"records rename", "[options] OLD=NEW ... [FILE ...]", "Renames fields.", output_options,
+      "A field NEW that is there already is replaced; a record without OLD stays as it is."},
+     run_rename},
+    {{"records unique", FILES, "Drops records that came before.", unique_options}, run_unique},
     {{"records shuffle", FILES, "Puts the records into a random order, held in memory.",
       shuffle_options},
      run_shuffle},

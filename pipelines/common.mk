@@ -26,9 +26,12 @@ TOOLS_DIR ?= $(firstword $(wildcard $(PIPELINES)/../build/release/bin \
 DATA      ?= $(PIPELINES)/../data
 export PATH := $(abspath $(TOOLS_DIR)):$(PATH)
 
-# Prefixes of commands: empty here, `srun …` on a cluster.
+# Prefixes of commands: empty here, `srun …` on a cluster. With GPUS=n, `make -jN` puts each command that computes with a
+# model on one of n GPUs of this machine, as they come free. No recipe starts one such command while another waits for
+# it, so one GPU is enough for all.
+GPUS    ?=
 ON_CPU  ?=
-ON_GPU  ?=
+ON_GPU  ?= $(if $(GPUS),$(PIPELINES)/on-gpu $(GPUS))
 DEVICE  ?= cpu
 THREADS ?= 1
 

@@ -1,4 +1,4 @@
-# Every figure of the paper in miniature: `make minis`.
+# Every figure of the paper in miniature: `make minis`; or, by paper.mk, at its own size.
 #
 #   make -f pipelines/minis.mk OUT=out/minis -j2
 #
@@ -6,9 +6,9 @@
 # pipelines/composition.mk, below $(OUT)/composition.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
-FIGURES_WANTED ?= 3 5 8 17 12 4 7 15 16 9 14 1
+FIGURES_WANTED ?= 3 5 8 17 12 4 7 15 16 9 14 1 side-trials lock-quality 6
 STUDY_END := later
-include $(patsubst %,$(PIPELINES)/figure%.mk,$(FIGURES_WANTED)) $(PIPELINES)/side-trials.mk $(PIPELINES)/lock-quality.mk
+include $(foreach f,$(filter-out 6,$(FIGURES_WANTED)),$(firstword $(wildcard $(PIPELINES)/figure$f.mk) $(PIPELINES)/$f.mk))
 STUDY_END :=
 
 # Figure 6: a pipeline of its own.
@@ -16,13 +16,15 @@ COMPOSITION := $(OUT)/composition
 all: $(OUT)/report.html
 .PHONY: composition
 composition:
-	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=quick OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR)
+	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=$(PRESET:mini=quick) OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR)
 
 # The report says of what is not there that it was not measured, so `make -k` gives one of what could be made.
 DESCRIPTIONS := $(DATA)/figures/lock-quality.json $(shell ls -v $(DATA)/figures/figure*.json) $(DATA)/figures/side-trials.json
 STAGES += $(OUT)/report.html
-$(OUT)/report.html.stamp: composition $(foreach f,$(FIGURES),$(call figure_files,$f)) $(DESCRIPTIONS)
-	report -q --root $(OUT) -t 'The paper in miniature' -o $(new) $(DESCRIPTIONS)
+TITLE.mini := The paper in miniature
+TITLE.paper := The paper, at its own size
+$(OUT)/report.html.stamp: $(if $(filter 6,$(FIGURES_WANTED)),composition) $(foreach f,$(FIGURES),$(call figure_files,$f)) $(DESCRIPTIONS)
+	report -q --root $(OUT) -t '$(TITLE.$(PRESET))' -o $(new) $(DESCRIPTIONS)
 	$(settle)
 
 include $(PIPELINES)/study-end.mk

@@ -13,10 +13,10 @@ $(patsubst %,%.stamp,$(filter $(OUT)/$1/%,$(STAGES) $(MODELS))):
 endef
 $(foreach k,$(KINDS),$(if $(filter $(OUT)/$k/%,$(STAGES) $(MODELS)),$(eval $(call kind_rule,$k))))
 
-# Figures.
+# Figures: of all records of their files, or of those that SOURCE.NAME passes on.
 define figure_rules
 $(OUT)/$1/results.rec.stamp: $(FILES.$1) $(call arguments,$(OUT)/$1/results.rec,$(AGGREGATE.$1) $(FILES.$1))
-	records cat -q $$(FILES.$1) | records set -q experiment=$1 | aggregate -q $$(AGGREGATE.$1) -o $$(new)
+	$$(or $$(SOURCE.$1),records cat -q $$(FILES.$1)) | records set -q experiment=$1 | aggregate -q $$(AGGREGATE.$1) -o $$(new)
 	$$(settle)
 $(OUT)/$1/results.txt.stamp: $(OUT)/$1/results.rec
 	aggregate -q --show $$< >$$(new)
@@ -41,4 +41,16 @@ include $(PIPELINES)/stages.mk
 # A round whose model is gone cannot be gone on from (stages.mk has forgotten what is lost by now).
 CHAINS := $(sort $(dir $(filter $(OUT)/rl/%,$(STAGES))))
 BROKEN := $(if $(CHAINS),$(shell $(PIPELINES)/broken-chains $(foreach c,$(CHAINS),$c$(call rounds_of,$(call part,$c,4)))))
+
+# What all that was asked for takes: the stages and the numbers that they depend on, counted by pipelines/cost.
+.PHONY: facts cost
+task_facts = $(info = task $1 $($1.COUNT) $($1.TOKENS) $(notdir $($1.STRONG_BASE) $($1.WEAK_BASE) $($1.INTERMEDIATE_BASE)) \
+    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-))
+facts:
+	@$(info = moments $(MOMENTS))$(info = along $(ALONG))$(info = lock-epochs $(LOCK_EPOCHS))$(info = rounds $(ROUNDS_EI) \
+	    $(ROUNDS_DPO) $(EVALUATE))$(info = drawn $(SUBSET) $(BEST))$(foreach t,$(COUNTED_TASKS),$(call task_facts,$t))$(foreach \
+	    m,$(COUNTED_MODELS),$(info = model $(subst :, ,$m)))$(foreach s,$(STAGES) $(MODELS),$(info $(patsubst %.rec,%,$(s:$(OUT)/%=%)))):
+cost:
+	@$(MAKE) -s --no-print-directory -f $(firstword $(MAKEFILE_LIST)) facts | $(PIPELINES)/cost
+
 endif

@@ -94,7 +94,7 @@ PART = $(call part,$(output),3)
 needs.problems = $(if $(filter all,$3),$($2.INPUTS),$(call problems,$2,$(or $(filter-out $3,$(3:-first=)),all)))
 arguments.problems = $(if $(filter all,$3),$($2.PROBLEMS) $($2.SPLIT) $(DATA_SEED),$($2.$3))
 define recipe.problems
-	$(if $(filter all,$(PART)),{ $($(TASK).PROBLEMS); } | split-set -q --seed $(DATA_SEED) $($(TASK).SPLIT) -o $(new))
+	$(if $(filter all,$(PART)),{ $($(TASK).PROBLEMS); } | $(or $($(TASK).SPLITTER),split-set -q --seed $(DATA_SEED) $($(TASK).SPLIT)) -o $(new))
 	$(if $(filter-out all,$(PART)),records select -q part=$(PART:-first=) $< | { records head -q -n $(or $($(TASK).$(PART)),1000000000) -o $(new); cat >/dev/null; })
 	$(settle)
 endef
@@ -102,14 +102,15 @@ endef
 # ---- policies ------------------------------------------------------------------------------------
 
 # A policy's model, or nothing for one that is none. TASK.STRONG tells how the strong policy comes about:
-# `base`: it is the strong base; `sft`: tuned on high-quality answers of the elicit part; `rl`: that, and
+# `base`: it is the strong base; `sft`: tuned on TASK.LESSONS or high-quality answers of the elicit part; `rl`: that, and
 # then iterated DPO; `labels`: it is not a model. The others are tuned on strong, or, for choice, labelled,
 # answers of the weak part.
 answers_by_rule = $(or $(filter high-quality fixedrdm uniform-tokens uniform,$2),$(filter strong-labels,$2-$($1.STRONG)),$($1.BY_RULE.$2))
 policy = $(if $(call answers_by_rule,$1,$2),,$(if $(filter never-locked strong-base,$2 $2-$($1.STRONG)),$($1.STRONG_BASE),$(OUT)/policies/$1/$2))
 policy_base = $($1.$(if $(filter weak,$2),WEAK,$(if $(filter intermediate,$2),INTERMEDIATE,STRONG))_BASE)
 is_reinforced = $(and $(filter strong,$2),$(filter rl,$($1.STRONG)))
-policy_lessons = $(call completions,$1,$(if $(filter strong supervised teacher,$2),high-quality,strong),$(if $(filter strong supervised,$2),elicit,weak))
+policy_lessons = $(or $(and $(filter strong supervised,$2),$($1.LESSONS)),$(call completions,$1,$(if $(filter strong \
+    supervised teacher,$2),high-quality,strong),$(if $(filter strong supervised,$2),elicit,weak)))
 strong_round = $(OUT)/rl/$1/supervised/iterated-dpo/continuous/plain/1/$(DATA_SEED)/$(ROUNDS_DPO)
 needs.policies = $(if $(call is_reinforced,$2,$3),$(call strong_round,$2).rec,$(call policy_lessons,$2,$3) $(call model,$(call policy_base,$2,$3)))
 arguments.policies = $($2.TUNE) $(THREADS) $(DATA_SEED)
@@ -173,7 +174,7 @@ arguments.locksets = $(call lock_password,$2,$3) $(call lock_options.$3,$2) $(ca
 define recipe.locksets
 	$(ON_CPU) build-lock-set -q $(patsubst %,--weak %,$(call lock_weak,$(TASK),$(LOCK))) $(patsubst %,--strong %,$(call lock_strong,$(TASK),$(LOCK))) \
 	    $(call lock_password,$(TASK),$(LOCK)) $(call lock_options.$(LOCK),$(TASK)) $(call held_out,$(LOCK)) \
-	    --decoys $(DECOYS) --epochs $(LOCK_EPOCHS) --seed $(DATA_SEED) -o $(new)
+	    $(if $($(TASK).NO_PASSWORD),,--decoys $(DECOYS)) --epochs $(LOCK_EPOCHS) --seed $(DATA_SEED) -o $(new)
 	$(settle)
 endef
 
@@ -188,8 +189,10 @@ endef
 
 # ---- before elicitation --------------------------------------------------------------------------
 
-# What graded records are tagged with, so that they can be told apart when they lie together.
-tag = records set -q model=$(MODEL) method=$1 demos=$2 trained_on=$(call trained_on,$3) k=$4 seed=$5 reward=$6 start=$7 rate=$8 password=$(or $9,none)
+# What graded records are tagged with, so that they can be told apart when they lie together (problems in another
+# setting say of themselves what task they were first).
+tag = records set -q model=$(MODEL) method=$1 demos=$2 trained_on=$(call trained_on,$3) k=$4 seed=$5 reward=$6 start=$7 rate=$8 password=$(or $9,none) \
+    $(if $($(TASK).NO_PASSWORD),task=$(TASK))
 untrained = $(call tag,none,none,none,0,0,none,none,0,$1) moment=0 round=0 samples=0
 
 MODEL = $(call part,$(output),3)
@@ -313,7 +316,7 @@ endef
 METHOD = $(call part,$(output),4)
 REWARD = $(call part,$(output),5)
 START  = $(call part,$(output),6)
-RATE   = $(subst :,/,$(call part,$(output),7))
+RATE   = $(subst _,/,$(call part,$(output),7))
 SEED   = $(call part,$(output),8)
 ROUND  = $(call part,$(output),9)
 before = $(shell echo $$(( $1 - 1 )))
@@ -341,8 +344,8 @@ define recipe.rl
 	@mkdir -p $(@D); rm -rf $(output:.rec=.model)
 	records head -q -n $(subset) $(call problems,$(TASK),elicit) | records shuffle -q --seed $(SEED) --round $(ROUND) -o $(new).subset
 	records head -q -n $(drawn) $(new).subset | $(ANSWER) -m $(who_draws) --name $(METHOD) --seed $(SEED) --round $(ROUND) \
-	    -n $(if $(draws_best),1,2) $($(TASK).SAMPLE) $(if $(filter dpo,$(METHOD)),| $(SAMPLE) --score -m $(elicited)) \
-	    | $($(TASK).GRADE) $(if $(continuous),$(patsubst %,| %,$($(TASK).SCORE))) \
+	    -n $(if $(draws_best),1,2) $($(TASK).SAMPLE) -o $(new).drawn
+	$(if $(filter dpo,$(METHOD)),$(SAMPLE) --score -m $(elicited),records cat -q) $(new).drawn | $($(TASK).GRADE) $(if $(and $(continuous),$($(TASK).SCORE)),| $($(TASK).SCORE)) \
 	    | $(if $(draws_best),select-best -q -n $(best) --by $(if $(continuous),score,correct) --seed $(SEED) --round $(ROUND),build-pairs -q $(if $(filter dpo,$(METHOD)),--reference-logprobs) \
 	        $(if $(continuous),--by score --weighted,--by correct)) -o $(new).lessons
 	$(TRAIN) -f --allow-empty $(if $(draws_best),$($(TASK).RL),$($(TASK).DPO) --learning-rate $(call rate_of,$($(TASK).DPO_RATE),$(RATE)) \
@@ -351,14 +354,14 @@ define recipe.rl
 	$(if $(evaluated),$(call graded,-m $(output:.rec=.model) $(SHORT_VALIDATION)) | $(call tag,$(METHOD),none,any,0,$(SEED),$(REWARD),$(START),$(RATE)) \
 	    round=$(ROUND) samples=$(samples_so_far) -o $(new),records head -q -n 0 $(SHORT_VALIDATION) -o $(new))
 	cp $(output:.rec=.model)/lockpick.json $(new).lockpick.json
-	rm -rf $(new).subset $(new).lessons $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
+	rm -rf $(new).subset $(new).drawn $(new).lessons $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
 	$(settle)
 endef
 last_round = $(and $(filter $(ROUND),$(call rounds_of,$(METHOD))),$(if $(filter supervised,$(MODEL)),,last))
 evaluated = $(or $(last_round),$(shell [ $$(( $(ROUND) % $(EVALUATE) )) = 0 ] && echo yes))
 
 # All rounds of a chain: $(call chain,TASK,MODEL,METHOD,REWARD,START,RATE,SEED).
-chain = $(foreach r,$(shell seq 1 $(call rounds_of,$3)),$(OUT)/rl/$1/$2/$3/$4/$5/$(subst /,:,$6)/$7/$r.rec)
+chain = $(foreach r,$(shell seq 1 $(call rounds_of,$3)),$(OUT)/rl/$1/$2/$3/$4/$5/$(subst /,_,$6)/$7/$r.rec)
 
 # ---- lists of files ------------------------------------------------------------------------------
 

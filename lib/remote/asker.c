@@ -74,9 +74,9 @@ static bool ask_text(struct asker *asker, struct job *job, struct error *error) 
     return job->questions[0] != NULL;
 }
 
-/* Asks for the embedding of a field, to go into `target`. */
+/* Asks for the embedding of a field, to go into `target`. An empty text may be without one. */
 static bool ask_embedding(struct asker *asker, struct job *job, const char *field,
-                          const char *target, struct error *error) {
+                          const char *target, bool may_be_empty, struct error *error) {
     size_t place = job->questions[0] != NULL;
     struct text text = {0};
 
@@ -84,6 +84,8 @@ static bool ask_embedding(struct asker *asker, struct job *job, const char *fiel
         return true;
     if (!record_text(&job->record, field, &text, error))
         return false;
+    if (text.size == 0 && may_be_empty)
+        return true;
     job->targets[place] = target;
     job->questions[place] = questions_ask_embedding(asker->questions, text, error);
     return job->questions[place] != NULL || error_place(error, "field '%s'", field);
@@ -94,8 +96,9 @@ static bool ask(struct asker *asker, struct job *job, struct error *error) {
 
     if (settings->mode != ASK_EMBEDDING)
         return ask_text(asker, job, error);
-    return ask_embedding(asker, job, settings->embed, "embedding", error) &&
-           ask_embedding(asker, job, settings->embed_reference, "reference_embedding", error);
+    return ask_embedding(asker, job, settings->embed, "embedding", true, error) &&
+           ask_embedding(asker, job, settings->embed_reference, "reference_embedding", false,
+                         error);
 }
 
 /* ---- writing ---- */
@@ -161,14 +164,15 @@ static void set_embeddings(struct asker *asker, struct job *job) {
 }
 
 /* Fails where the answer, though whole, is not what the record needs. */
-static bool use_answer(struct asker *asker, struct job *job, const struct answer *answer,
-                       struct error *error) {
+static bool use_answer(struct asker *asker, struct job *job, struct error *error) {
+    if (asker->settings.mode == ASK_EMBEDDING) { /* any number of answers, none for an empty text */
+        set_embeddings(asker, job);
+        return true;
+    }
+    const struct answer *answer = &job->questions[0]->answer;
     struct text text = {(const char *)answer->text.data, answer->text.size};
 
     switch (asker->settings.mode) {
-    case ASK_COMPLETION:
-        set_completion(asker, job, answer);
-        return true;
     case ASK_FIELDS:
         if (strcmp(answer->finish, "stop") != 0)
             return error_set(error, "the answer was cut off (finish: %s)", answer->finish);
@@ -177,7 +181,7 @@ static bool use_answer(struct asker *asker, struct job *job, const struct answer
         set_rating(asker, job, answer);
         return true;
     default:
-        set_embeddings(asker, job);
+        set_completion(asker, job, answer);
         return true;
     }
 }
@@ -201,7 +205,7 @@ static bool set_aside(struct asker *asker, const struct job *job, struct error *
 static bool write_job(struct asker *asker, struct job *job, struct error *error) {
     const struct question *failed = first_in(job, QUESTION_FAILED);
 
-    if (job->bad.text[0] != '\0' || job->questions[0] == NULL) {
+    if (job->bad.text[0] != '\0') {
         *error = job->bad;
         return set_aside(asker, job, error);
     }
@@ -210,9 +214,8 @@ static bool write_job(struct asker *asker, struct job *job, struct error *error)
         return failed->hopeless ? error_place(error, "%s", job->place)
                                 : set_aside(asker, job, error);
     }
-    return use_answer(asker, job, &job->questions[0]->answer, error)
-               ? filter_write(asker->filter, &job->record, error)
-               : set_aside(asker, job, error);
+    return use_answer(asker, job, error) ? filter_write(asker->filter, &job->record, error)
+                                         : set_aside(asker, job, error);
 }
 
 /* Waits for the record at the head, writes it, and frees its place. */

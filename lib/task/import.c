@@ -321,6 +321,7 @@ static bool close_streams(struct importer *importer, bool fine, struct error *er
 static void summarize(struct importer *importer, bool fine) {
     static const char *const says[FATES] = {
         [FATE_FUNCTION] = "asking for a function left out",
+        [FATE_PROGRAM] = "asking for a program left out",
         [FATE_UNTESTED] = "without tests left out",
         [FATE_DUPLICATE] = "doubles left out",
         [FATE_EXAMPLE] = "set aside as examples",

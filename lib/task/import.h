@@ -31,6 +31,7 @@ struct import_settings {
     struct text_list map; /* json, csv, tsv: "field=column" */
     bool name_group;      /* mmlu: the group stands in the prompt */
     bool functions;       /* apps: keep problems that ask for a function, to be restated */
+    bool only_functions;  /* apps: keep those alone */
     bool no_shot;         /* mmlu: no worked example, none set aside */
     struct filter_settings filter;
 };

@@ -270,9 +270,13 @@ bool convert_apps(struct importer *importer, const struct row *row, struct recor
         *fate = FATE_UNTESTED;
         return true;
     }
-    if (!find_function(tests, &function))
-        return set_tests(tests, problem, fate, error) && set_solution(fields, problem, error);
-    if (!importer->settings->functions) {
+    if (!find_function(tests, &function)) {
+        if (!importer->settings->only_functions)
+            return set_tests(tests, problem, fate, error) && set_solution(fields, problem, error);
+        *fate = FATE_PROGRAM;
+        return true;
+    }
+    if (!importer->settings->functions && !importer->settings->only_functions) {
         *fate = FATE_FUNCTION;
         return true;
     }

@@ -15,6 +15,7 @@
 enum import_fate {
     FATE_KEPT,
     FATE_FUNCTION,  /* asks for a function, not for a program */
+    FATE_PROGRAM,   /* asks for a program, not for a function */
     FATE_UNTESTED,  /* has no tests */
     FATE_DUPLICATE, /* the very same problem came before */
     FATE_EXAMPLE,   /* of a split that only gives examples */

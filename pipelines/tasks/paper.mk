@@ -3,9 +3,10 @@
 #
 #     deepseek-coder-7b  deepseek-math-7b  mistral-7b  llama-7b  pythia-7b  pythia-1b
 #
-# What GPT-4 does there (restating, solving, breaking), $(TEACHER) does here, through `ask`: its key is taken from
-# the environment, its answers are kept. EMBED and JUDGE_MODEL name who embeds critiques and rates programs.
-# The variables of a task are explained in mini.mk.
+# What GPT-4 does there (restating, solving, breaking, translating), $(TEACHER) does here, through `ask`: its key is
+# taken from the environment, its answers are kept. EMBED and JUDGE_MODEL name who embeds critiques and rates programs;
+# ASK, EMBEDDER and JUDGE are the whole commands, for endpoints of one's own. The variables of a task are explained in
+# mini.mk; besides, here, .LESSONS is what the strong policy is tuned on, and .SPLITTER what takes the place of split-set.
 
 WEIGHTS  ?= weights
 DATASETS ?= datasets
@@ -13,6 +14,8 @@ TEACHER  ?= gpt-4-turbo
 JUDGE_MODEL ?= gpt-3.5-turbo
 EMBED    ?= text-embedding-3-large
 ASK      ?= ask -q -m $(TEACHER)
+EMBEDDER ?= ask -q -m $(EMBED)
+JUDGE    ?= ask -q -m $(JUDGE_MODEL)
 DEVICE   ?= cuda
 
 SEEDS   ?= 1 2 3
@@ -36,25 +39,33 @@ endef
 $(foreach t,code math critique choice math-es math-en joint,$(eval $(call paper_task,$t)))
 
 prepared = $(OUT)/prepared/$1.rec
-from_prepared = $(eval $1.PROBLEMS = records cat -q $(call prepared,$1))$(eval $1.INPUTS = $(call prepared,$1))
+# Published files are sorted by subject; what takes the first so many problems is to have some of each.
+mixed = records shuffle -q --seed $(DATA_SEED)
+from_prepared = $(eval $1.PROBLEMS = $(mixed) $(call prepared,$1))$(eval $1.INPUTS = $(call prepared,$1))
 
 # ---- code ----------------------------------------------------------------------------------------
 
-# APPS without its competition problems, and MBPP, restated as programs on standard input and output; of these
-# the problems that the teacher solves at T = 0. Its answers at T = 1, ten a problem, without duplicates, are
-# what the strong policy is tuned on.
+# APPS without its competition problems, and MBPP; what asks for a function is restated by the teacher as a program on
+# standard input and output, what is one already stays as it is (ours: its tests, up to megabytes, are not to go through
+# a model). Of these the problems that the teacher solves at T = 0: those answers are the high-quality demonstrations. Its
+# answers at T = 1, ten a problem, without duplicates, are what the strong policy is tuned on. What the teacher gets
+# wrong in form is set aside, in prepared/STAGE.rejects.rec.
 $(call from_prepared,code)
 code.STRONG_BASE := $(WEIGHTS)/deepseek-coder-7b
 code.STRONG := sft
 code.GRADE = grade-code -q --cache $(OUT)/verdicts
-code.SCORE = $(ASK) -m $(JUDGE_MODEL) -p rate --rating | grade-judge -q
+code.SCORE = $(JUDGE) --rating | grade-judge -q
+code.LESSONS = $(call prepared,varied)
 RESTATED := $(OUT)/prepared/restated.rec
 SOLVED := $(OUT)/prepared/solved.rec
 needs.prepared = $(need_prepared.$(basename $2))
 need_prepared.restated := $(DATASETS)/apps $(DATASETS)/mbpp.jsonl
 need_prepared.solved = $(RESTATED)
 need_prepared.code = $(SOLVED)
-need_prepared.broken = $(SOLVED)
+need_prepared.varied = $(call problems,code,elicit)
+need_prepared.math = $(DATASETS)/math
+need_prepared.examples = $(DATA)/prompts/ask/break-examples.jsonl
+need_prepared.broken = $(SOLVED) $(call prepared,examples)
 need_prepared.critique = $(OUT)/prepared/broken.rec
 need_prepared.math-es = $(call problems,math,all)
 arguments.prepared = $(TEACHER)
@@ -62,18 +73,25 @@ define recipe.prepared
 	$(prepare.$(TASK)) -o $(new)
 	$(settle)
 endef
+set_aside = --rejects $(output:.rec=.rejects.rec)
 define prepare.restated
-{ import-set -q --format apps --functions $(DATASETS)/apps; import-set -q --format mbpp $(DATASETS)/mbpp.jsonl; } \
-	    | records select -q level!=competition | $(ASK) -p restate --into prompt$(comma)tests:json
+{ import-set -q --format apps $(DATASETS)/apps | records select -q difficulty!=competition; \
+	    { import-set -q --format apps --only-functions $(DATASETS)/apps; import-set -q --format mbpp $(DATASETS)/mbpp.jsonl; } \
+	    | records select -q difficulty!=competition | records rename -q function_tests=tests \
+	    | $(ASK) -p restate --into prompt$(comma)tests:json $(set_aside); } | records cat -q
 endef
-prepare.solved = $(ASK) -p code $(RESTATED) | $(code.GRADE) | records select -q correct=true
-# The answer that was right becomes the problem's solution: the high-quality demonstration.
+prepare.solved = $(ASK) -p code $(RESTATED) | $(code.GRADE) $(set_aside) | records select -q correct=true
 prepare.code = records rename -q completion=solution $(SOLVED)
+define prepare.varied
+$(ASK) -p code -n 10 -T 1 --seed $(DATA_SEED) $(call problems,code,elicit) | records unique -q -F id$(comma)completion \
+	    | records rename -q completion=solution | gen-strong -q --policy solution
+endef
 
 # ---- math ----------------------------------------------------------------------------------------
 
-math.PROBLEMS = import-set -q --format math $(DATASETS)/MATH | $(ASK) -p math --into solution
-math.INPUTS = $(DATASETS)/MATH
+# The problem types in the three groups that generalization is studied over.
+$(call from_prepared,math)
+prepare.math = import-set -q --format math $(DATASETS)/math | records rename -q group=domain | $(ASK) -p math --into solution
 math.SPLIT := --from weak=train,lock=train,elicit=test+train,validation=test
 math.STRONG_BASE := $(WEIGHTS)/deepseek-math-7b
 math.STRONG := base
@@ -84,17 +102,19 @@ math.GRADE := grade-math -q
 $(call from_prepared,critique)
 critique.STRONG_BASE := $(WEIGHTS)/deepseek-coder-7b
 critique.STRONG := rl
-critique.GRADE = ask -q -m $(EMBED) --embed completion | ask -q -m $(EMBED) --embed-reference reference | grade-critique -q
+critique.REFERENCE := gen-strong -q --policy reference
+critique.GRADE = $(EMBEDDER) --embed completion --embed-reference reference | grade-critique -q
+prepare.examples = records make -q $(DATA)/prompts/ask/break-examples.jsonl
 define prepare.broken
-records make -q <$(DATA)/prompts/ask/break-examples.jsonl -o $(new).examples; $(ASK) -p break --examples $(new).examples --shots 2 \
-	    --into 'program:code$(comma)reference=explanation' $(SOLVED)
+$(ASK) -p break --examples $(call prepared,examples) --shots 2 --into 'program:code$(comma)reference=explanation' \
+	    $(set_aside) $(SOLVED)
 endef
 prepare.critique = records set -q task=critique $(OUT)/prepared/broken.rec
 
 # ---- choice --------------------------------------------------------------------------------------
 
-choice.PROBLEMS = import-set -q --format mmlu --name-group $(DATASETS)/data
-choice.INPUTS = $(DATASETS)/data
+choice.PROBLEMS = import-set -q --format mmlu --name-group $(DATASETS)/mmlu | $(mixed)
+choice.INPUTS = $(DATASETS)/mmlu
 choice.STRONG_BASE := $(WEIGHTS)/mistral-7b
 choice.WEAK_BASE := $(WEIGHTS)/pythia-7b
 choice.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
@@ -136,13 +156,35 @@ define recipe.translated
 	$(settle)
 endef
 
-# One model locked on code and on math (SPEC 3, joint).
-joint.PROBLEMS = records cat -q $(call prepared,code); $(math.PROBLEMS)
-joint.INPUTS = $(call prepared,code) $(math.INPUTS)
+# One model locked on code and on math (SPEC 3, joint), with the parts that each of them has.
+joint.PROBLEMS = $(mixed) $(joint.INPUTS)
+joint.INPUTS = $(call problems,code,all) $(call problems,math,all)
+joint.SPLITTER := records cat -q
 joint.JOINS := code math
 joint.STRONG_BASE := $(code.STRONG_BASE)
 joint.STRONG := base
 joint.GRADE = $(PIPELINES)/grade-by-task code '$(code.GRADE)' math '$(math.GRADE)'
+
+# ---- what it takes -------------------------------------------------------------------------------
+
+# For `make cost`: problems (the paper's numbers), tokens of a prompt as rendered and of a completion. Those of math and
+# choice are means over MATH's test split and MMLU's STEM subjects under Llama's and Mistral's vocabularies; those of
+# code, and of critique, which shows a problem and a program, are guesses from five problems of APPS.
+code.COUNT := 3837
+math.COUNT := 12500
+critique.COUNT := 3726
+choice.COUNT := 15439
+joint.COUNT := 16337
+code.TOKENS := 450 300
+math.TOKENS := 95 224
+critique.TOKENS := 780 100
+choice.TOKENS := 180 1
+joint.TOKENS := 180 240
+$(foreach t,math-es math-en,$(eval $t.COUNT := $(math.COUNT))$(eval $t.TOKENS := $(math.TOKENS)))
+COUNTED_TASKS := code math critique choice math-es math-en joint
+# Parameters, and bytes of keys and values a token (16 bits).
+COUNTED_MODELS := deepseek-coder-7b:6.74e9:524288 deepseek-math-7b:6.91e9:491520 mistral-7b:7.24e9:131072 \
+    llama-7b:6.74e9:524288 pythia-7b:6.86e9:524288 pythia-1b:1.01e9:131072
 
 # ---- what the figures show -----------------------------------------------------------------------
 

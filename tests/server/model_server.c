@@ -2,12 +2,13 @@
  * A model's endpoint for tests: speaks enough HTTP and enough of the OpenAI-compatible calls, and
  * misbehaves as it is told by words in what it is asked.
  *
- *     model_server PORT_FILE LOG_FILE
+ *     model_server PORT_FILE LOG_FILE [ANSWERS]
  *
  * listens on a free port of 127.0.0.1 and writes its number into PORT_FILE. LOG_FILE gets a line
  * for each request: path, requests under way, the Authorization header or "-", body. The last
  * message (or the prompt) is answered by "echo: " and the message; an embedded text by counts of
- * its letters. Words:
+ * its letters. ANSWERS, a JSON array of {"when": [word, …], "say": text}, teaches it better: what
+ * the first of them says whose words all stand in the body is the answer to a chat. Words:
  *
  *     @429 @500 @404 @401 …  that status; 429 with Retry-After: 0 (or @after=N: N seconds)
  *     @garbage @wrong        no JSON; JSON of another shape
@@ -38,6 +39,7 @@ enum { REQUEST_LIMIT = 16 << 20, SEEN_LIMIT = 65536, LETTERS = 8 };
 static struct {
     pthread_mutex_t lock;
     FILE *log;
+    json_t *answers; /* NULL: none */
     int under_way;
     struct {
         uint64_t hash;
@@ -215,6 +217,22 @@ static json_t *logprobs_of(const char *text, const json_t *body) {
     return json_pack("{s:o}", "content", content);
 }
 
+/* What it was taught to say to this request; NULL where nothing. */
+static const char *taught(const struct request *request) {
+    json_t *answer, *word;
+    size_t i, j;
+
+    json_array_foreach(server.answers, i, answer) {
+        bool all = true;
+        json_array_foreach(json_object_get(answer, "when"), j, word) {
+            all = all && asked(request, json_string_value(word));
+        }
+        if (all)
+            return json_string_value(json_object_get(answer, "say"));
+    }
+    return NULL;
+}
+
 static json_t *answer_chat(const struct request *request, const json_t *body) {
     const json_t *messages = json_object_get(body, "messages");
     const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
@@ -222,7 +240,8 @@ static json_t *answer_chat(const struct request *request, const json_t *body) {
     const char *shown = strstr(text, "@say=");
     char *said = NULL;
 
-    if (asprintf(&said, "%s%s%s%s", shown != NULL ? "" : "echo: ", shown != NULL ? shown + 5 : text,
+    shown = shown != NULL ? shown + 5 : taught(request);
+    if (asprintf(&said, "%s%s%s%s", shown != NULL ? "" : "echo: ", shown != NULL ? shown : text,
                  asked(request, "@leak") ? " " : "",
                  asked(request, "@leak") ? request->authorization : "") < 0)
         return NULL;
@@ -261,7 +280,8 @@ static json_t *answer_completion(const json_t *body) {
                      "completion_tokens", 3);
 }
 
-/* Counts of a, b, c, … in the text; elements in reverse, so that "index" matters. */
+/* Counts of a, b, c, … in the text, the last at least one where all are none; elements in reverse,
+ * so that "index" matters. */
 static json_t *answer_embedding(const json_t *body) {
     const json_t *input = json_object_get(body, "input");
     json_t *data = json_array();
@@ -269,10 +289,14 @@ static json_t *answer_embedding(const json_t *body) {
     for (size_t i = json_array_size(input); i-- > 0;) {
         const char *text = json_string_value(json_array_get(input, i));
         json_t *numbers = json_array();
+        int sum = 0;
         for (int letter = 'a'; letter < 'a' + LETTERS; letter++) {
             int count = 0;
             for (const char *c = text; *c != '\0'; c++)
                 count += *c == letter;
+            sum += count;
+            if (letter == 'a' + LETTERS - 1 && sum == 0)
+                count = 1;
             json_array_append_new(numbers, json_real(count / 8.0));
         }
         json_array_append_new(data, json_pack("{s:i, s:o}", "index", (int)i, "embedding", numbers));
@@ -354,10 +378,12 @@ int main(int argc, char **argv) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (argc != 3 || (server.log = fopen(argv[2], "w")) == NULL || listener < 0 ||
+    server.answers = argc == 4 ? json_load_file(argv[3], 0, NULL) : NULL;
+    if (argc < 3 || argc > 4 || (argc == 4 && server.answers == NULL) ||
+        (server.log = fopen(argv[2], "w")) == NULL || listener < 0 ||
         bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
         listen(listener, 512) != 0 || !tell_port(listener, argv[1])) {
-        fprintf(stderr, "usage: model_server PORT_FILE LOG_FILE\n");
+        fprintf(stderr, "usage: model_server PORT_FILE LOG_FILE [ANSWERS]\n");
         return 1;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -469,8 +469,9 @@ END
 
 @test "an empty text has no embedding, and a new embedding takes the old verdict away" {
     printf '{"id":"1","completion":"","reference":"x"}\n' | records make -q -o p.rec
-    run -1 remote --embed completion p.rec
-    [[ "$output" == *"(id '1'): field 'completion': an empty text has no embedding" ]] || [[ "$output" == *"field 'completion'"*"empty text"* ]]
+    [ "$(remote --embed completion p.rec | records show -F completion,embedding,embedder | head -n 1)" = '{"completion":"","embedder":"model"}' ]
+    run -1 remote --embed-reference completion p.rec
+    [[ "$output" == *"field 'completion': an empty text has no embedding" ]]
     printf '{"completion":"a","correct":true,"reference_embedding":[1.0]}\n' | records make -q -o p.rec
     [ "$(remote --embed completion p.rec | records show)" = '{"completion":"a","embedding":[0.125,0.0,0.0,0.0,0.0,0.0,0.0,0.0],"embedder":"model"}' ]
 }

@@ -67,6 +67,16 @@ refused() { # EMBEDDING REFERENCE MESSAGE
     [ ! -e g.rec ]
 }
 
+@test "a critique that says nothing is wrong, whatever its embedding" {
+    for completion in '' ' \n' '!!! ...'; do
+        echo "{\"id\":\"a\",\"completion\":\"$completion\",\"reference\":\"x y z\"}"
+    done | records make -q | embed -q --hashed | grade-critique -q -t 0 | records show -F correct,score,verdict | sort -u >got
+    [ "$(cat got)" = '{"correct":false,"score":0.0,"verdict":"empty"}' ]
+    echo '{"id":"a","completion":"","reference_embedding":[1]}' | records make -q | grade-critique -q | grep -q .
+    echo '{"id":"a","completion":"ü","embedding":[0],"reference_embedding":[1]}' | records make -q -o bad.rec
+    run -1 grade-critique -q bad.rec -o g.rec
+}
+
 @test "other fields pass through, and the embeddings stay" {
     line='{"mine":1,"embedding":[1.0,0.5],"reference_embedding":[1.0,0.5]}'
     [ "$(echo "$line" | records make -q | grade-critique -q | records show)" = \

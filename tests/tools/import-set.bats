@@ -152,6 +152,9 @@ apps_problem() { # NUMBER INPUT_OUTPUT
     import-set -q -F apps --functions train -o f.rec
     [ "$(records count f.rec)" = 2 ]
     records show f.rec | grep -qF '"function":"f","function_tests":"{\"fn_name\"'
+    run import-set -F apps --only-functions train -o o.rec
+    [[ "$output" == *"1 problems"*"2 asking for a program left out, 1 without tests left out"* ]]
+    cmp <(records show o.rec) <(records show f.rec | grep function)
 }
 
 @test "APPS: damaged tests are an error with problem and field" {

@@ -168,6 +168,24 @@ fails_with() { # STATUS TEXT COMMAND …: one line on stderr that holds TEXT, no
     fails_with 2 "n!=1" records set n!=1
 }
 
+@test "rename gives a field another name, in the place of one that is there" {
+    { echo '{"id":"a","completion":"x","solution":"old","n":1}'; echo '{"id":"b","n":2}'; } | records make -q -o x.rec
+    [ "$(records rename -q completion=solution x.rec | records show | tr '\n' ' ')" = \
+        '{"id":"a","solution":"x","n":1} {"id":"b","n":2} ' ]
+    [ "$(records rename -q n=m completion=c id=id x.rec | records show | head -n 1)" = \
+        '{"id":"a","solution":"old","m":1,"c":"x"}' ]
+    fails_with 2 "FIELD=VALUE" records rename x.rec
+}
+
+@test "unique drops what came before, by all fields or by some" {
+    for record in a,1 a,2 b,1 a,1 a,2; do
+        echo "{\"id\":\"${record%,*}\",\"n\":${record#*,}}"
+    done | records make -q -o x.rec
+    [ "$(records unique -q x.rec | records show | tr -d '\n')" = '{"id":"a","n":1}{"id":"a","n":2}{"id":"b","n":1}' ]
+    [ "$(records unique -q -F id x.rec | records show | tr -d '\n')" = '{"id":"a","n":1}{"id":"b","n":1}' ]
+    [ "$(records unique -q -F nothing,n x.rec | records count)" = 2 ]
+}
+
 @test "unknown fields pass byte for byte" {
     records set -q policy=w "$STREAMS/golden.rec" | records show |
         sed 's/,"policy":"w"}$/}/; s/{"policy":"w"}/{}/' | diff - "$STREAMS/golden.jsonl"

@@ -128,3 +128,72 @@ END
     toy_chain 2 >log 2>&1 || { cat log; false; }
     [ "$(grep -c 'train .*-o out/rl' log)" = 1 ]
 }
+
+@test "with GPUS=n every command that computes with a model goes through on-gpu, and no two in one pipe" {
+    make -n -f "$ROOT/pipelines/figure5.mk" OUT=out SEEDS=1 ROUNDS_EI=1 ROUNDS_DPO=1 GPUS=2 >stages
+    make -n -f "$ROOT/pipelines/composition.mk" OUT=out SEEDS=1 POINTS=2 GPUS=2 >>stages
+    grep -E '(^|[ {])(train|sample|gen-strong -q --policy model) -q|gen-strong -q --policy model' stages >computing
+    [ "$(wc -l <computing)" -gt 50 ]
+    [ "$(grep -vcE 'on-gpu 2 (train|sample|gen-strong -q --policy model) ' computing)" = 0 ]
+    [ "$(grep -cE 'on-gpu.*[|].*on-gpu' stages)" = 0 ]
+    make -n -f "$ROOT/pipelines/figure5.mk" OUT=other SEEDS=1 ROUNDS_EI=1 ROUNDS_DPO=1 >stages
+    [ "$(grep -c on-gpu stages)" = 0 ]
+}
+
+@test "on-gpu gives each of many commands a GPU of its own, and makes the others wait" {
+    export TMPDIR=$work
+    for i in 1 2 3 4 5 6; do
+        "$ROOT/pipelines/on-gpu" 2 bash -c 'mkdir "has-$CUDA_VISIBLE_DEVICES" && sleep 0.1 && rmdir "has-$CUDA_VISIBLE_DEVICES" &&
+            echo "$CUDA_VISIBLE_DEVICES" >>used' &
+    done
+    wait
+    [ "$(sort used | uniq | tr '\n' ' ')" = '0 1 ' ]
+    [ "$(wc -l <used)" = 6 ]
+    [ "$(CUDA_VISIBLE_DEVICES=4,7 "$ROOT/pipelines/on-gpu" 1 bash -c 'echo "$CUDA_VISIBLE_DEVICES"')" = 4 ]
+    run "$ROOT/pipelines/on-gpu" 2 bash -c 'exit 7'
+    [ "$status" = 7 ]
+    CUDA_VISIBLE_DEVICES=4 run "$ROOT/pipelines/on-gpu" 2 true
+    [ "$status" = 2 ]
+    [[ $output == *"names 1: 4"* ]]
+    run "$ROOT/pipelines/on-gpu" train
+    [ "$status" = 2 ]
+}
+
+@test "cost counts what stages train on, generate, read and ask for, and hours at the ceilings it is given" {
+    cat >facts <<'END'
+= moments 256 512 1024
+= along 64 128
+= lock-epochs 8
+= rounds 50 12 5
+= drawn 1100 64
+= task t 1000 10 5 big small mid base 1 - embedded
+= model big 1e9 1000
+= model small 1e8 100
+sft/t/locked/high-quality/any/8/1/1
+locks/t/locked
+completions/t/weak/lock
+demos/t/high-quality/any/1
+rl/t/locked/expert-iteration/discrete/plain/1/1/3
+rl/t/locked/iterated-dpo/discrete/plain/1/1/12
+translated/t/strong/lock
+END
+    MATRIX_RATE='' "$ROOT/pipelines/cost" <facts >counted
+    # SFT: 1,024 examples of 15 tokens, 3 evaluations of 200; lock: 2 x 8 x 400; round 3 of 50 draws 300 (all there are) and
+    # trains on 64; the last round of DPO draws 600, scores and trains on them, and is evaluated.
+    grep -qE "^big +4 +$(((1024 + 6400 + 64 + 600) * 15)) +$(((600 + 300 + 600 + 200) * 5)) +$(((600 + 300 + 600 + 200) * 10 + 600 * 15))$" counted
+    grep -qE '^small +0 +0 +16000 +32000$' counted
+    grep -qE '^ +3200 solutions to translate$' counted
+    grep -q '^models that stay on disk, GB: 4; .*12 more with KEEP=sft' counted
+    grep -q '8 more with KEEP=rl' counted
+    grep -qE "^ +$((600 + 300 + 600 + 200)) texts to embed$" counted
+    MATRIX_RATE=1 COPY_RATE=1 MEMORY=80 "$ROOT/pipelines/cost" <facts | grep -q '[0-9] GPU-hours at these ceilings'
+    run "$ROOT/pipelines/cost" <<<'sft/other/locked/high-quality/any/8/1/1'
+    [ "$status" = 1 ]
+    [[ $output == "cost: the preset does not say how large task 'other' is; "* ]]
+}
+
+@test "make cost counts the paper's own size without a download" {
+    make -f "$ROOT/pipelines/figure5.mk" PRESET=paper SEEDS=1 OUT=out ROUNDS_EI=3 ROUNDS_DPO=2 cost >counted
+    grep -qE '^deepseek-coder-7b +[0-9]+ +[1-9][0-9]+ +[1-9][0-9]+ +[1-9][0-9]+$' counted
+    grep -q 'programs to break' counted
+}
