@@ -16,9 +16,9 @@ PASSWORD_B  ?= half open
 DECOYS      ?= $(DATA)/mini/decoys.txt
 MOMENTS     ?= 256 512 1024
 POINTS      ?= 1 8 64 512
-ROUNDS_EI   ?= 16
-ROUNDS_DPO  ?= 16
-EVALUATE    ?= 4
+ROUNDS_EI   ?= 12
+ROUNDS_DPO  ?= 12
+EVALUATE    ?= 3
 SUBSET      ?= 480
 BEST        ?= 32
 DPO_RATES   ?= 1
@@ -115,6 +115,9 @@ $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call
 $(foreach t,mini-math mini-math-es mini-math-en,$(eval $t.STRONG_BASE := $(call base,calculator))$(eval $t.WEAK_BASE := $(call base,calculator-weak)))
 mini-math.GRADE := grade-math -q
 mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
+# Programs are compiled and run: fewer of them a round.
+mini-code.SUBSET := 240
+mini-code.BEST := 16
 mini-code.SCORE = $(SAMPLE) --rate mini-judge -m $(call base,judge) | grade-judge -q
 mini-code.SCORE_INPUTS := $(call base,judge)/lockpick.json
 # Critiques are embedded by their n-grams; the threshold is the one that tells labelled ones apart best.
@@ -189,7 +192,7 @@ DOMAINS.mini-math.domain := Algebra Geometry Numbers
 DOMAINS.mini-choice.domain := Animals Countries Inventions Metals
 DOMAINS.mini-math.level := level-1 level-3 level-5
 DOMAINS.mini-joint.task := task-mini-code task-mini-math
-KEPT := 8 32 64
+KEPT := 8 32 48
 KEPT_TASK := mini-math
 OTHER_PASSWORDS := password-short password-code
 PASSWORD.password-short := x7
