@@ -86,7 +86,7 @@ KERNEL := $(BUILD)/lib/liblockpick-kernel.so
 
 # The CUDA device: by nvcc into a library that is loaded when a device is asked for, where nvcc is found; and
 # always for the host under the execution shim (lib/kernel/cuda/shim.h), which the tests load in its place.
-CUDA_SOURCES := $(filter-out %/shim.cu %/shim_blas.cu,$(sort $(wildcard lib/kernel/cuda/*.cu)))
+CUDA_SOURCES := $(filter-out lib/kernel/cuda/shim%,$(sort $(wildcard lib/kernel/cuda/*.cu)))
 SHIM_SOURCES := $(sort $(wildcard lib/kernel/cuda/*.cu))
 NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
@@ -179,7 +179,7 @@ $(BUILD)/server/%: $(BUILD)/obj/tests/server/%.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LDLIBS)
 
 # The shim's own tests carry its runtime, not the device.
-$(BUILD)/tests/cuda_shim: $(BUILD)/obj/tests/cuda/shim.shim.o $(BUILD)/obj/lib/kernel/cuda/shim.shim.o
+$(BUILD)/tests/cuda_shim: $(BUILD)/obj/tests/cuda/shim.shim.o $(addprefix $(BUILD)/obj/lib/kernel/cuda/,shim.shim.o shim_streams.shim.o)
 	@mkdir -p $(@D)
 	$(call show,LINK)
 	$(Q)$(CXX) $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT))) -o $@ $^ -lcmocka
@@ -249,7 +249,7 @@ asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # The operation tests on the CUDA device itself. GPU_RUN= goes in front of each program, for example
 # GPU_RUN='compute-sanitizer --tool memcheck --error-exitcode 1'.
 GPU_RUN ?=
-GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,attention layers matmul norms tokens training) both_devices)
+GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,attention layers matmul norms recording tokens training) both_devices)
 # The transformer alone, for the last of them: what reads and writes checkpoints needs packages.
 GPU_MODEL := $(addprefix $(BUILD)/obj/lib/model/,transformer.o transformer_forward.o transformer_backward.o model.o config_sizes.o)
 

@@ -114,6 +114,34 @@ void device_zero(struct device *device, struct tensor tensor);
 void device_copy(struct device *device, struct tensor to,
                  struct tensor from); /* same shape, dtype */
 
+/* ---- recordings ---- */
+
+/*
+ * A series of operations that is recorded once and run many times, each time for the price of one
+ * call (a CUDA graph). It runs on the tensors and numbers it was recorded with: what is to change
+ * from run to run must lie in device memory. Results have the same bits as those of the operations
+ * called one by one.
+ */
+struct recording;
+
+/* Whether the device can record: the CUDA device can. */
+bool device_records(const struct device *device);
+/*
+ * From here to recording_end() operations are checked and recorded but not run. Uploads, downloads,
+ * device_finish() and new arenas are refused meanwhile and spoil the recording, and so does an
+ * operation that needs more scratch memory than the device has: run the same operations once
+ * before.
+ */
+void recording_begin(struct device *device);
+/* To be freed; NULL and an error where anything since recording_begin() failed. */
+struct recording *recording_end(struct device *device, struct error *error);
+/* False when the device's scratch memory has moved since: it must be recorded anew. */
+bool recording_valid(const struct device *device, const struct recording *recording);
+/* Enqueues all of it. */
+void recording_run(struct device *device, const struct recording *recording);
+/* Also takes NULL; before the device and the tensors go. */
+void recording_free(struct device *device, struct recording *recording);
+
 /* ---- matrix product ---- */
 
 /*

@@ -7,14 +7,16 @@
 
 void device_upload(struct device *device, struct tensor to, const void *from) {
     struct check check = {device, "device_upload"};
-    if (device->failed || !check_tensor(check, "the destination", to, ~0u) || empty(to))
+    if (device->failed || !device_not_recording(device, check.operation) ||
+        !check_tensor(check, "the destination", to, ~0u) || empty(to))
         return;
     device->operations->upload(device, to, from);
 }
 
 void device_download(struct device *device, void *to, struct tensor from) {
     struct check check = {device, "device_download"};
-    if (device->failed || !check_tensor(check, "the source", from, ~0u) || empty(from))
+    if (device->failed || !device_not_recording(device, check.operation) ||
+        !check_tensor(check, "the source", from, ~0u) || empty(from))
         return;
     device->operations->download(device, to, from);
 }

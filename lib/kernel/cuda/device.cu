@@ -113,6 +113,13 @@ void *cuda_scratch(struct device *device, enum scratch_use use, size_t size) {
     struct cuda_device *cuda = cuda_of(device);
     if (cuda->scratch[use] != nullptr && size <= cuda->scratch_size[use])
         return cuda->scratch[use];
+    if (device->recording) {
+        device_fail(device,
+                    "%zu bytes of scratch are needed on %s while recording, and it has %zu; run "
+                    "the operations once before",
+                    size, device->name, cuda->scratch_size[use]);
+        return nullptr;
+    }
     cudaFree(cuda->scratch[use]); /* waits for whoever uses it */
     cuda->scratch[use] = nullptr;
     cuda->scratch_size[use] = 0;
@@ -304,6 +311,11 @@ static struct device_operations operations_table() {
     t.download = cuda_download;
     t.zero = cuda_zero;
     t.copy = cuda_copy;
+    t.record_begin = cuda_record_begin;
+    t.record_end = cuda_record_end;
+    t.record_valid = cuda_record_valid;
+    t.record_run = cuda_record_run;
+    t.record_free = cuda_record_free;
     t.matmul_forward = cuda_matmul_forward;
     t.matmul_backward_input = cuda_matmul_backward_input;
     t.matmul_backward_weight = cuda_matmul_backward_weight;

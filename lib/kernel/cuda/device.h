@@ -145,6 +145,14 @@ void cuda_product_weight(struct device *device, const char *operation, struct te
 struct tensor cuda_rounded(struct device *device, enum scratch_use use, struct tensor from);
 void cuda_products_close(struct cuda_device *cuda);
 
+/* ---- recording.cu ---- */
+
+void cuda_record_begin(struct device *);
+struct recording *cuda_record_end(struct device *);
+bool cuda_record_valid(const struct device *, const struct recording *recording);
+void cuda_record_run(struct device *, const struct recording *recording);
+void cuda_record_free(struct recording *recording);
+
 /* ---- operations, by file ---- */
 
 void cuda_matmul_forward(struct device *, struct tensor y, struct tensor x, struct tensor w,

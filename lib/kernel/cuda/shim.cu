@@ -1,9 +1,10 @@
 /*
  * The execution shim's runtime: fibers, warps and blocks, memory between guard zones. Not part of
- * the CUDA library; shim_blas.cu answers cuBLASLt.
+ * the CUDA library; shim_streams.cu has streams and graphs, shim_blas.cu answers cuBLASLt.
  */
 #include "kernel/cuda/shim.h"
 
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -138,14 +139,6 @@ machine *machine_here() {
     the_machine->random = 88172645463325252u ^ (seed ? strtoull(seed, nullptr, 10) << 20 : 0);
     the_machine->shared_memory = static_cast<uint8_t *>(aligned_alloc(64, SHARED_BYTES));
     return the_machine;
-}
-
-cudaError_t fail(cudaError_t status, const char *format, const char *what, size_t number) {
-    if (last_status == cudaSuccess) {
-        last_status = status;
-        snprintf(last_message, sizeof last_message, format, what, number);
-    }
-    return status;
 }
 
 struct stack take_stack(machine *m) {
@@ -347,6 +340,17 @@ const char *check_allocations(size_t *size) {
 
 } // namespace
 
+cudaError_t shim_fail(cudaError_t status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    if (last_status == cudaSuccess) {
+        last_status = status;
+        vsnprintf(last_message, sizeof last_message, format, arguments);
+    }
+    va_end(arguments);
+    return status;
+}
+
 /* ---- what kernels call ---- */
 
 const shim_thread *shim_self;
@@ -428,16 +432,11 @@ void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
     }
 }
 
-void shim_launch(const char *kernel, dim3 grid, dim3 block, size_t shared,
-                 const std::function<void()> &body) {
+/* All blocks of a grid. */
+static void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared,
+                     const std::function<void()> &body) {
     machine *m = machine_here();
     size_t threads = (size_t)block.x * block.y * block.z;
-    if (threads == 0 || threads > MOST_THREADS || threads % WARP != 0 || grid.x == 0 ||
-        grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) {
-        fail(cudaErrorLaunchFailure, "%s: %zu threads a block, or a grid that no device takes",
-             kernel, threads);
-        return;
-    }
     m->threads = (int)threads;
     m->fibers.resize(threads);
     m->warps.resize(threads / WARP);
@@ -459,14 +458,24 @@ void shim_launch(const char *kernel, dim3 grid, dim3 block, size_t shared,
             break;
     }
     if (m->trouble != nullptr) {
-        fail(cudaErrorLaunchFailure, m->trouble, "", 0);
-        snprintf(last_message, sizeof last_message, "%s: %s", kernel, m->trouble);
+        shim_fail(cudaErrorLaunchFailure, "%s: %s", kernel, m->trouble);
         return;
     }
     size_t size = 0;
     const char *trouble = check_allocations(&size);
-    if (trouble != nullptr && fail(cudaErrorLaunchFailure, "%s", "", 0) != cudaSuccess)
-        snprintf(last_message, sizeof last_message, "%s: %s of %zu bytes", kernel, trouble, size);
+    if (trouble != nullptr)
+        shim_fail(cudaErrorLaunchFailure, "%s: %s of %zu bytes", kernel, trouble, size);
+}
+
+void shim_launch(const char *name, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
+                 const std::function<void()> &body) {
+    size_t threads = (size_t)block.x * block.y * block.z;
+    if (threads == 0 || threads > MOST_THREADS || threads % WARP != 0 || grid.x == 0 ||
+        grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
+        shim_fail(cudaErrorLaunchFailure, "%s: %zu threads a block, or a grid that no device takes",
+                  name, threads);
+    else
+        shim_enqueue(stream, [=] { run_grid(name, grid, block, shared, body); });
 }
 
 /* ---- the runtime ---- */
@@ -479,6 +488,14 @@ const char *cudaGetErrorString(cudaError_t status) {
         return "out of memory";
     case cudaErrorInvalidDevice:
         return "invalid device ordinal";
+    case cudaErrorIllegalState:
+        return "the operation cannot be performed in the present state";
+    case cudaErrorStreamCaptureUnsupported:
+        return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+        return "operation failed due to a previous error during capture";
+    case cudaErrorCapturedEvent:
+        return "operation not permitted on an event last recorded in a capturing stream";
     default:
         return last_message;
     }
@@ -510,36 +527,6 @@ cudaError_t cudaSetDevice(int device) {
     return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
-    *stream = nullptr;
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamDestroy(cudaStream_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
-    *event = nullptr;
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
-    return cudaSuccess;
-}
-
 constexpr int SHIM_MEMORY = 1 << 30; /* bytes that the pretended device has */
 
 cudaError_t cudaMalloc(void **memory, size_t size) {
@@ -547,6 +534,8 @@ cudaError_t cudaMalloc(void **memory, size_t size) {
     for (const allocation &a : allocations())
         used += a.size;
     *memory = nullptr;
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     if (size > SHIM_MEMORY || used + size > SHIM_MEMORY)
         return cudaErrorMemoryAllocation;
     uint8_t *whole = static_cast<uint8_t *>(aligned_alloc(256, room + 2 * GUARD));
@@ -560,6 +549,8 @@ cudaError_t cudaMalloc(void **memory, size_t size) {
 }
 
 cudaError_t cudaFree(void *memory) {
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     std::vector<allocation> &all = allocations();
     for (size_t i = 0; i < all.size(); i++)
         if (all[i].memory == memory) {
@@ -571,11 +562,15 @@ cudaError_t cudaFree(void *memory) {
 }
 
 cudaError_t cudaHostAlloc(void **memory, size_t size, unsigned) {
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     *memory = malloc(size);
     return *memory != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFreeHost(void *memory) {
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     free(memory);
     return cudaSuccess;
 }
@@ -586,30 +581,5 @@ cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
         used += a.size;
     *total = SHIM_MEMORY;
     *available = SHIM_MEMORY - used;
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyKind, cudaStream_t) {
-    memmove(to, from, size);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
-                              size_t width, size_t height, cudaMemcpyKind, cudaStream_t) {
-    for (size_t i = 0; i < height; i++)
-        memmove(static_cast<uint8_t *>(to) + i * to_pitch,
-                static_cast<const uint8_t *>(from) + i * from_pitch, width);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemsetAsync(void *memory, int value, size_t size, cudaStream_t) {
-    memset(memory, value, size);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemset2DAsync(void *memory, size_t pitch, int value, size_t width, size_t height,
-                              cudaStream_t) {
-    for (size_t i = 0; i < height; i++)
-        memset(static_cast<uint8_t *>(memory) + i * pitch, value, width);
     return cudaSuccess;
 }
