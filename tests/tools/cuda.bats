@@ -40,6 +40,15 @@ train_on() { # DEVICE OUT ARGUMENT…
     paste <(values cpu.rec logprob) <(values cuda.rec logprob) | near 1e-3
 }
 
+@test "with CUDA graphs and without the same bytes come out" {
+    [ -e "$SHIM" ] || skip "this build has no shim"
+    make_inputs --dtype bf16
+    export LOCKPICK_CUDA_LIBRARY=$SHIM
+    sample -q -d cuda -t 1 -m model -T 1 -b 5 --max-tokens 6 p.rec -o graphs.rec
+    sample -q -d cuda -t 1 -m model -T 1 -b 5 --max-tokens 6 --no-graphs p.rec -o launches.rec
+    cmp graphs.rec launches.rec
+}
+
 @test "training in bf16 comes out as on the CPU but for rounding" {
     [ -e "$SHIM" ] || skip "this build has no shim"
     make_inputs --dtype bf16
