@@ -93,7 +93,7 @@ struct machine {
     std::vector<warp> warps;
     std::vector<struct stack> free_stacks;
     std::vector<struct shared_array> shared;
-    std::vector<int> order;
+    std::vector<int> order, warp_order; /* of threads, of warps */
     std::vector<unsigned> blocks;
     const std::function<void()> *body;
     const char *kernel;
@@ -296,22 +296,46 @@ void start_block(machine *m, dim3 grid, dim3 block, unsigned index) {
         take_shared(m, nullptr, m->dynamic_size);
 }
 
-void run_block(machine *m) {
-    while (m->live > 0) {
-        bool moved = false;
-        shuffle(m, m->order);
-        for (int i : m->order) {
-            fiber *f = &m->fibers[(size_t)i];
-            if (f->state != FRESH && f->state != RUNNABLE)
-                continue;
-            resume(m, f);
+/* Runs those of the threads named that can go on; whether there were any. */
+bool run_threads(machine *m, std::vector<int> &threads) {
+    bool moved = false;
+    shuffle(m, threads);
+    for (int i : threads) {
+        fiber *f = &m->fibers[(size_t)i];
+        if (f->state != FRESH && f->state != RUNNABLE)
+            continue;
+        resume(m, f);
+        moved = true;
+    }
+    return moved;
+}
+
+/* Each warp in turn, as far as it comes alone. */
+bool run_warps(machine *m) {
+    bool moved = false;
+    shuffle(m, m->warp_order);
+    for (int w : m->warp_order) {
+        std::vector<int> lanes(WARP);
+        for (int i = 0; i < WARP; i++)
+            lanes[(size_t)i] = w * WARP + i;
+        while (run_threads(m, lanes))
             moved = true;
-        }
-        if (!moved) {
-            m->trouble = "some threads wait for others that have gone another way";
-            abandon(m);
-            break;
-        }
+    }
+    return moved;
+}
+
+/*
+ * Some blocks let all threads go on by turns; in others a warp runs ahead of the rest until it has
+ * to wait for them. Either shows what the other may hide.
+ */
+void run_block(machine *m) {
+    bool ahead = draw(m) % 2 == 0;
+    while (m->live > 0) {
+        if (ahead ? run_warps(m) : run_threads(m, m->order))
+            continue;
+        m->trouble = "some threads wait for others that have gone another way";
+        abandon(m);
+        break;
     }
     check_shared(m);
 }
@@ -443,6 +467,9 @@ static void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared,
     m->order.resize(threads);
     for (size_t i = 0; i < threads; i++)
         m->order[i] = (int)i;
+    m->warp_order.resize(threads / WARP);
+    for (size_t i = 0; i < threads / WARP; i++)
+        m->warp_order[i] = (int)i;
     m->blocks.resize((size_t)grid.x * grid.y * grid.z);
     for (size_t i = 0; i < m->blocks.size(); i++)
         m->blocks[i] = (unsigned)i;

@@ -3,8 +3,9 @@
  * GPU, slowly, and under the sanitizers. Included by device.h alone, instead of CUDA's headers.
  *
  * A block's threads are fibers on one thread of the host. A thread runs until it waits for its warp
- * or its block; who runs next is drawn at random from a seed (LOCKPICK_SHIM_SEED), and so is the
- * order of blocks, so that a result that depends on the order shows. Shared memory starts as NaN in
+ * or its block; who runs next is drawn at random from a seed (LOCKPICK_SHIM_SEED), and so are the
+ * order of blocks and whether a block's warps keep step or run ahead of one another, so that a
+ * result that depends on the order shows. Shared memory starts as NaN in
  * every block. Allocations and shared arrays lie between guard zones that are looked at after every
  * launch. What goes wrong in a launch (a guard overwritten, a barrier that some threads never
  * reach) is reported like an error of CUDA's, with the kernel's name.
