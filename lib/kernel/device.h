@@ -70,7 +70,7 @@ struct device_operations {
     void (*matmul_backward_input)(struct device *device, struct tensor dx, struct tensor dy,
                                   struct tensor w, bool accumulate);
     void (*matmul_backward_weight)(struct device *device, struct tensor dw, struct tensor dy,
-                                   struct tensor x);
+                                   struct tensor x, bool accumulate);
     void (*bias_backward)(struct device *device, struct tensor dbias, struct tensor dy);
 
     void (*embedding_forward)(struct device *device, struct tensor y, struct tensor tokens,

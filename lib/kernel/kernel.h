@@ -154,9 +154,9 @@ void matmul_forward(struct device *device, struct tensor y, struct tensor x, str
 /* dx[T,K] = dy[T,N] · w[N,K], added to dx when `accumulate`. */
 void matmul_backward_input(struct device *device, struct tensor dx, struct tensor dy,
                            struct tensor w, bool accumulate);
-/* dw[N,K] += dy[T,N]ᵀ · x[T,K]; dw f32. */
+/* dw[N,K] = dy[T,N]ᵀ · x[T,K], added to dw when `accumulate`; dw f32. */
 void matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
-                            struct tensor x);
+                            struct tensor x, bool accumulate);
 /* dbias[1,N] += Σ_t dy[t]; dbias f32. */
 void bias_backward(struct device *device, struct tensor dbias, struct tensor dy);
 

@@ -140,7 +140,7 @@ void cuda_product_forward(struct device *device, const char *operation, struct t
 void cuda_product_input(struct device *device, const char *operation, struct tensor dx,
                         struct tensor dy, struct tensor w, bool accumulate, bool narrow);
 void cuda_product_weight(struct device *device, const char *operation, struct tensor dw,
-                         struct tensor dy, struct tensor x, bool narrow);
+                         struct tensor dy, struct tensor x, bool accumulate, bool narrow);
 /* A bf16 copy of rows, at a stride of whole 16 bytes, in scratch; no data: the device failed. */
 struct tensor cuda_rounded(struct device *device, enum scratch_use use, struct tensor from);
 void cuda_products_close(struct cuda_device *cuda);
@@ -160,7 +160,7 @@ void cuda_matmul_forward(struct device *, struct tensor y, struct tensor x, stru
 void cuda_matmul_backward_input(struct device *, struct tensor dx, struct tensor dy,
                                 struct tensor w, bool accumulate);
 void cuda_matmul_backward_weight(struct device *, struct tensor dw, struct tensor dy,
-                                 struct tensor x);
+                                 struct tensor x, bool accumulate);
 
 void cuda_bias_backward(struct device *, struct tensor dbias, struct tensor dy);
 void cuda_embedding_forward(struct device *, struct tensor y, struct tensor tokens,
