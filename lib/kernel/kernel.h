@@ -107,7 +107,8 @@ void arena_close(struct arena *arena);
  */
 struct tensor arena_tensor(struct arena *arena, enum dtype type, int64_t rows, int64_t columns);
 
-/* Host and device: rows packed on the host side without gaps. download waits. */
+/* Host and device: rows packed on the host side without gaps. download waits. Several threads may
+ * copy at once, while nothing else is asked of the device. */
 void device_upload(struct device *device, struct tensor to, const void *from);
 void device_download(struct device *device, void *to, struct tensor from);
 void device_zero(struct device *device, struct tensor tensor);

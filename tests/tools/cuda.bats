@@ -57,6 +57,22 @@ train_on() { # DEVICE OUT ARGUMENT…
     paste <(values a.rec loss) <(values b.rec loss) | near 1e-2
 }
 
+@test "tensors of several pieces are saved and loaded alike by one thread and by three" {
+    [ -e "$SHIM" ] || skip "this build has no shim"
+    make_inputs --dtype bf16 --set hidden_size=512 --set intermediate_size=18432 --set num_hidden_layers=1 -t 1
+    mv model one
+    make_inputs --dtype bf16 --set hidden_size=512 --set intermediate_size=18432 --set num_hidden_layers=1 -t 3
+    cmp one/model.safetensors model/model.safetensors
+    cmp one/lockpick.json model/lockpick.json
+    export LOCKPICK_CUDA_LIBRARY=$SHIM
+    records head -q -n 2 p.rec -o two.rec
+    for threads in 1 3; do
+        sample -q -d cuda -t $threads -m model --max-tokens 3 two.rec | records show >$threads
+    done
+    [ -s 1 ]
+    cmp 1 3
+}
+
 @test "without the CUDA library cuda is refused and auto is the CPU" {
     make_inputs
     export LOCKPICK_CUDA_LIBRARY=$T/none.so

@@ -87,12 +87,12 @@ enum scratch_use {
     SCRATCH_USES,
 };
 
-constexpr int STAGING = 16 << 20;   /* bytes of each pinned buffer */
 constexpr int WORKSPACE = 64 << 20; /* bytes for cuBLASLt */
 constexpr int PLANS = 1024;         /* shapes of products remembered */
 constexpr int MOST_CHUNKS = 288;    /* of rows, each with sums of its own: sums.h */
 
 struct product_plan; /* product.cu */
+struct staging;      /* staging.cu */
 
 struct cuda_device {
     struct device device;
@@ -108,8 +108,7 @@ struct cuda_device {
     struct fault *fault; /* on the device */
     void *scratch[SCRATCH_USES];
     size_t scratch_size[SCRATCH_USES];
-    uint8_t *staging[2];
-    cudaEvent_t staged[2]; /* the copy from or to that buffer is done */
+    struct staging *staging; /* pinned memory */
 };
 
 static inline struct cuda_device *cuda_of(struct device *device) {
@@ -130,6 +129,32 @@ static inline unsigned blocks_of(int64_t count, int64_t size) {
 
 /* 4 where every tensor can be read four columns at a time, else 1. */
 int cuda_width(struct tensor a, struct tensor b = {}, struct tensor c = {}, struct tensor d = {});
+
+/* ---- staging.cu ---- */
+
+cudaError_t cuda_staging_open(struct cuda_device *cuda);
+void cuda_staging_close(struct cuda_device *cuda);
+void cuda_upload(struct device *, struct tensor to, const void *from);
+void cuda_download(struct device *, void *to, struct tensor from);
+
+static inline size_t cuda_row_bytes(struct tensor tensor) {
+    return (size_t)tensor.columns * dtype_size(tensor.type);
+}
+
+/* Bytes from one row to the next. */
+static inline size_t cuda_pitch(struct tensor tensor) {
+    return (size_t)tensor.stride * dtype_size(tensor.type);
+}
+
+/* A tensor without gaps as one long row. */
+static inline struct tensor cuda_flat(struct tensor tensor) {
+    if (tensor.stride == tensor.columns) {
+        tensor.columns *= tensor.rows;
+        tensor.stride = tensor.columns;
+        tensor.rows = 1;
+    }
+    return tensor;
+}
 
 /* ---- product.cu ---- */
 
