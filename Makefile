@@ -86,7 +86,7 @@ KERNEL := $(BUILD)/lib/liblockpick-kernel.so
 
 # The CUDA device: by nvcc into a library that is loaded when a device is asked for, where nvcc is found; and
 # always for the host under the execution shim (lib/kernel/cuda/shim.h), which the tests load in its place.
-CUDA_SOURCES := $(filter-out %/shim.cu %/shim_blas.cu,$(sort $(wildcard lib/kernel/cuda/*.cu)))
+CUDA_SOURCES := $(filter-out lib/kernel/cuda/shim%,$(sort $(wildcard lib/kernel/cuda/*.cu)))
 SHIM_SOURCES := $(sort $(wildcard lib/kernel/cuda/*.cu))
 NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
@@ -179,12 +179,36 @@ $(BUILD)/server/%: $(BUILD)/obj/tests/server/%.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LDLIBS)
 
 # The shim's own tests carry its runtime, not the device.
-$(BUILD)/tests/cuda_shim: $(BUILD)/obj/tests/cuda/shim.shim.o $(BUILD)/obj/lib/kernel/cuda/shim.shim.o
+$(BUILD)/tests/cuda_shim: $(BUILD)/obj/tests/cuda/shim.shim.o $(addprefix $(BUILD)/obj/lib/kernel/cuda/,shim.shim.o shim_streams.shim.o)
 	@mkdir -p $(@D)
 	$(call show,LINK)
 	$(Q)$(CXX) $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT))) -o $@ $^ -lcmocka
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+# The CUDA device with a fault planted in a copy of one source, which the shim is to catch:
+# tests/cuda/planted/SOURCE.FAULT.sed changes exactly one place of lib/kernel/cuda/SOURCE.cu.
+PLANTED := $(patsubst tests/cuda/planted/%.sed,%,$(sort $(wildcard tests/cuda/planted/*.sed)))
+PLANTED_LIBRARIES := $(PLANTED:%=$(BUILD)/planted/%.so)
+
+define PLANT_RULE
+$(BUILD)/planted/$1.cu: tests/cuda/planted/$1.sed lib/kernel/cuda/$(basename $1).cu
+	@mkdir -p $$(@D)
+	$$(call show,SED)
+	$$(Q)sed -f $$< $$(word 2,$$^) >$$@
+	$$(Q)places=$$$$(diff $$(word 2,$$^) $$@ | grep -c '^[0-9]'); [ "$$$$places" = 1 ] || { \
+	    echo "$$<: it changed $$$$places places of $$(word 2,$$^); exactly one would be right" >&2; exit 1; }
+
+$(BUILD)/planted/$1.so: $(BUILD)/planted/$1.o $(filter-out %/$(basename $1).shim.o,$(SHIM_SOURCES:%.cu=$(BUILD)/obj/%.shim.o)) $(KERNEL)
+	$$(call show,LINK)
+	$$(Q)$(CXX) -shared $(filter -fsanitize%,$(OPTIMIZE.$(VARIANT))) -Wl,-soname,$$(@F) -Wl,-rpath,'$$$$ORIGIN/../lib' \
+	    -o $$@ $$^ $(BLAS_LIBS)
+endef
+$(foreach p,$(PLANTED),$(eval $(call PLANT_RULE,$p)))
+
+$(BUILD)/planted/%.o: $(BUILD)/planted/%.cu Makefile
+	$(call show,SHIM)
+	$(Q)$(CXX) -x c++ -DLOCKPICK_SHIM -Ilib $(PACKAGE_CFLAGS) $(CXX_FLAGS) $(SHIM_OPTIMIZE) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(BUILD)/obj $(BUILD)/planted -name '*.d' 2>/dev/null)
 .SECONDARY:
 
 # ---- packages ------------------------------------------------------------------------------------
@@ -235,7 +259,7 @@ test: ## unit, tool and fuzz tests
 	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=release all build-tests build-fuzzers
 	@tests/run build/release
 
-build-tests: $(UNIT_TESTS) $(TEST_SERVERS) $(SHIM) $(BUILD)/tests/cuda_shim
+build-tests: $(UNIT_TESTS) $(TEST_SERVERS) $(SHIM) $(BUILD)/tests/cuda_shim $(PLANTED_LIBRARIES)
 build-fuzzers: $(FUZZERS)
 .PHONY: build-tests build-fuzzers
 
@@ -249,7 +273,7 @@ asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # The operation tests on the CUDA device itself. GPU_RUN= goes in front of each program, for example
 # GPU_RUN='compute-sanitizer --tool memcheck --error-exitcode 1'.
 GPU_RUN ?=
-GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,attention layers matmul norms tokens training) both_devices)
+GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,attention layers matmul norms recording tokens training) both_devices)
 # The transformer alone, for the last of them: what reads and writes checkpoints needs packages.
 GPU_MODEL := $(addprefix $(BUILD)/obj/lib/model/,transformer.o transformer_forward.o transformer_backward.o model.o config_sizes.o)
 

@@ -13,19 +13,9 @@ static void lay_out(struct engine *engine, struct arena *arena) {
     int64_t room = engine->settings.room, batch = engine->settings.batch;
     const struct model_config *config = &engine->model->config;
     pass_open(&engine->pass, arena, engine->model, room, room, PASS_FORWARD);
-    engine->tokens = arena_tensor(arena, DTYPE_I32, 1, room);
-    engine->positions = arena_tensor(arena, DTYPE_I32, 1, room);
-    engine->slots = arena_tensor(arena, DTYPE_I32, 1, room);
-    engine->offsets = arena_tensor(arena, DTYPE_I32, 1, batch + 1);
-    engine->lengths = arena_tensor(arena, DTYPE_I32, 1, batch);
-    engine->table = arena_tensor(arena, DTYPE_I32, 1, batch * engine->most_pages);
-    engine->rows = arena_tensor(arena, DTYPE_I32, 1, room);
-    engine->targets = arena_tensor(arena, DTYPE_I32, 1, room);
-    engine->scores = arena_tensor(arena, DTYPE_F32, 1, room);
+    engine->inputs = arena_tensor(arena, DTYPE_I32, 1, inputs_room(engine));
     engine->logits = arena_tensor(arena, DTYPE_F32, batch, config->vocabulary);
-    engine->chosen = arena_tensor(arena, DTYPE_I32, 1, batch);
-    engine->log_probability = arena_tensor(arena, DTYPE_F32, 1, batch);
-    engine->uniform = arena_tensor(arena, DTYPE_F32, 1, batch);
+    engine->results = arena_tensor(arena, DTYPE_I32, 1, 2 * batch + room);
 }
 
 static bool open_pass(struct engine *engine, struct error *error) {
@@ -41,7 +31,9 @@ static bool open_pass(struct engine *engine, struct error *error) {
 
 static void cut_cache(struct engine *engine, struct arena *arena) {
     const struct model_config *config = &engine->model->config;
-    int64_t width = config->kv_heads * config->head_size, rows = engine->page_total * PAGE_SIZE;
+    int64_t width = config->kv_heads * config->head_size;
+    int64_t pages = engine->page_total + device_records(engine->model->device);
+    int64_t rows = pages * PAGE_SIZE;
     enum dtype type = device_activations(engine->model->device, config->type);
     for (int64_t l = 0; l < config->layers; l++) {
         engine->cache.keys[l] = arena_tensor(arena, type, rows, width);
@@ -65,8 +57,8 @@ static bool open_cache(struct engine *engine, struct error *error) {
     engine->page_total = engine->settings.batch * engine->most_pages;
     if (engine->page_total > memory / page_size)
         engine->page_total = memory / page_size;
-    if (engine->page_total > INT32_MAX / PAGE_SIZE)
-        engine->page_total = INT32_MAX / PAGE_SIZE;
+    if (engine->page_total > INT32_MAX / PAGE_SIZE - 1)
+        engine->page_total = INT32_MAX / PAGE_SIZE - 1;
     if (engine->page_total < 1)
         return error_set(error,
                          "%lld bytes for keys and values hold not even one page of %d tokens, "
@@ -84,13 +76,11 @@ static bool open_cache(struct engine *engine, struct error *error) {
 
 static void open_lists(struct engine *engine) {
     size_t batch = (size_t)engine->settings.batch, room = (size_t)engine->settings.room;
-    size_t table = batch * (size_t)engine->most_pages;
     engine->running = allocate(batch, sizeof *engine->running);
     engine->parts = allocate(batch, sizeof *engine->parts);
     engine->draws = allocate(batch, sizeof *engine->draws);
     engine->asked = allocate(room, sizeof *engine->asked);
-    engine->host = allocate(table > room + 1 ? table : room + 1, sizeof *engine->host);
-    engine->host_real = allocate(room, sizeof *engine->host_real);
+    engine->host = allocate((size_t)inputs_room(engine), sizeof *engine->host);
     engine->outcome_room = 64;
     engine->outcomes = allocate(engine->outcome_room, sizeof *engine->outcomes);
     engine->queue_end = &engine->queue;
@@ -137,6 +127,7 @@ void engine_close(struct engine *engine) {
     }
     for (size_t i = engine->first_ticket; i < engine->next_ticket; i++)
         generation_free(&engine->outcomes[i % engine->outcome_room].generation);
+    replays_close(engine);
     transformer_close(&engine->transformer);
     pass_close(&engine->pass);
     if (engine->arena.memory != NULL)
@@ -152,7 +143,6 @@ void engine_close(struct engine *engine) {
     free(engine->draws);
     free(engine->asked);
     free(engine->host);
-    free(engine->host_real);
     free(engine);
 }
 

@@ -7,6 +7,9 @@
  * beginnings of prompts are computed once and shared (pages.h). When the cache is full, the
  * youngest sequence gives its pages back and is taken up again later where it was.
  *
+ * On a device that records, a step in which every sequence draws is filled up to one of a few sizes
+ * and, from the second of a size on, is one recording.
+ *
  * The batches follow from the order and the contents of the requests alone, never from time. What
  * is drawn depends on the request (seed, id, sample, round), not on its neighbours.
  */
@@ -27,6 +30,7 @@ struct engine_settings {
     int64_t batch;        /* sequences at once, at most */
     int64_t room;         /* rows of one batch, at most; raised to `batch` where it is less */
     int64_t cache_memory; /* bytes for keys and values, at most; 0: half of what the device has */
+    bool no_graphs;       /* no step is recorded and replayed; the results have the same bits */
     const int32_t *stop_tokens;
     size_t stop_token_count;
     engine_listener listener; /* may be NULL */
@@ -68,6 +72,8 @@ struct engine_tally {
     int64_t shared_rows; /* of prompts, not computed because others had the same beginning */
     int64_t drawn;       /* tokens */
     int64_t taken_back;  /* times a sequence gave its pages back */
+    int64_t recorded;    /* steps that were recorded, once for each size but where memory moved */
+    int64_t replayed;    /* steps run by a recording */
     int64_t largest;     /* sequences at once */
 };
 

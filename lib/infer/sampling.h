@@ -117,6 +117,11 @@ struct sampling_settings {
          .maximum = 1e15,                                                                          \
          .flags = OPTION_SILENT,                                                                   \
          .help = "for keys and values, at most (default: half of what the device has free)"},      \
+        {.kind = OPTION_FLAG,                                                                      \
+         .name = "no-graphs",                                                                      \
+         .target = &(settings).completer.engine.no_graphs,                                         \
+         .flags = OPTION_SILENT,                                                                   \
+         .help = "on a GPU, launch every operation of a step by itself, not as CUDA graphs"},      \
         {.kind = OPTION_CHOICE,                                                                    \
          .name = "dtype",                                                                          \
          .target = &(settings).type,                                                               \

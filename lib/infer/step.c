@@ -1,4 +1,4 @@
-/* One batch through the model: inputs up, the pass, tokens drawn and log-probabilities told. */
+/* One batch through the model: the pass, tokens drawn and log-probabilities told. */
 #include <string.h>
 
 #include "base/tool.h"
@@ -8,126 +8,44 @@ struct generation *generation_of(struct engine *engine, const struct sequence *s
     return &engine->outcomes[sequence->ticket % engine->outcome_room].generation;
 }
 
-/* ---- inputs ---- */
+/* ---- operations ---- */
 
-/* Uploads one list of i32 from engine->host. */
-static struct tensor upload(struct engine *engine, struct tensor to, int64_t count) {
-    struct tensor part = tensor_columns(to, 0, count);
-    device_upload(engine->model->device, part, engine->host);
+/* The f32 numbers behind the first `first` of the results. */
+static struct tensor real_results(const struct engine *engine, int64_t first, int64_t count) {
+    struct tensor part = tensor_columns(engine->results, first, count);
+    part.type = DTYPE_F32;
     return part;
 }
 
-static struct tensor upload_tokens(struct engine *engine) {
-    int32_t *to = engine->host;
-    for (size_t i = 0; i < engine->part_count; to += engine->parts[i++].rows) {
-        const struct sequence *sequence = engine->parts[i].sequence;
-        memcpy(to, sequence->tokens.ids + sequence->cached,
-               (size_t)engine->parts[i].rows * sizeof *to);
-    }
-    return upload(engine, engine->tokens, engine->row_count);
-}
-
-static struct tensor upload_positions(struct engine *engine) {
-    int32_t *to = engine->host;
-    for (size_t i = 0; i < engine->part_count; i++)
-        for (int32_t k = 0; k < engine->parts[i].rows; k++)
-            *to++ = engine->parts[i].sequence->cached + k;
-    return upload(engine, engine->positions, engine->row_count);
-}
-
-static struct tensor upload_slots(struct engine *engine) {
-    int32_t *to = engine->host;
-    for (size_t i = 0; i < engine->part_count; i++)
-        for (int32_t k = 0; k < engine->parts[i].rows; k++) {
-            int32_t place = engine->parts[i].sequence->cached + k;
-            *to++ =
-                engine->parts[i].sequence->pages[place / PAGE_SIZE] * PAGE_SIZE + place % PAGE_SIZE;
-        }
-    return upload(engine, engine->slots, engine->row_count);
-}
-
-/* Offsets of the parts; also says how many rows the longest has. */
-static struct sequences upload_offsets(struct engine *engine) {
-    struct sequences sequences = {.count = (int64_t)engine->part_count};
-    engine->host[0] = 0;
-    for (size_t i = 0; i < engine->part_count; i++) {
-        int32_t rows = engine->parts[i].rows;
-        engine->host[i + 1] = engine->host[i] + rows;
-        sequences.longest = rows > sequences.longest ? rows : sequences.longest;
-    }
-    sequences.offsets = upload(engine, engine->offsets, sequences.count + 1);
-    return sequences;
-}
-
-static struct tensor upload_lengths(struct engine *engine) {
-    for (size_t i = 0; i < engine->part_count; i++)
-        engine->host[i] = engine->parts[i].sequence->cached + engine->parts[i].rows;
-    return upload(engine, engine->lengths, (int64_t)engine->part_count);
-}
-
-/* A row for each part lists its pages; places past its last one repeat that. */
-static struct tensor upload_table(struct engine *engine) {
-    int32_t columns = 0;
-    for (size_t i = 0; i < engine->part_count; i++)
-        if (engine->parts[i].sequence->page_count > columns)
-            columns = engine->parts[i].sequence->page_count;
-    int32_t *to = engine->host;
-    for (size_t i = 0; i < engine->part_count; i++) {
-        const struct sequence *sequence = engine->parts[i].sequence;
-        for (int32_t k = 0; k < columns; k++)
-            *to++ = sequence->pages[k < sequence->page_count ? k : sequence->page_count - 1];
-    }
-    struct tensor table = tensor_columns(engine->table, 0, (int64_t)engine->part_count * columns);
-    table.rows = (int64_t)engine->part_count;
-    table.columns = table.stride = columns;
-    device_upload(engine->model->device, table, engine->host);
-    return table;
-}
-
-/* The rows to see: those of tokens to draw, then those asked about. */
-static struct tensor upload_rows(struct engine *engine) {
-    int32_t *to = engine->host;
-    for (size_t i = 0; i < engine->draw_count; i++)
-        *to++ = engine->draws[i].row;
-    for (size_t i = 0; i < engine->asked_count; i++)
-        *to++ = engine->asked[i].row;
-    return upload(engine, engine->rows, (int64_t)(engine->draw_count + engine->asked_count));
-}
-
-/* ---- outputs ---- */
-
-static void enqueue_draws(struct engine *engine) {
+static void enqueue_draws(struct engine *engine, const struct inputs *inputs) {
     struct device *device = engine->model->device;
-    int64_t n = (int64_t)engine->draw_count;
+    int64_t n = inputs->draws;
     if (n == 0)
         return;
     struct tensor logits = tensor_rows(engine->logits, 0, n), none = {0};
-    struct tensor uniform = tensor_columns(engine->uniform, 0, n);
     matmul_forward(device, logits, tensor_rows(engine->pass.output, 0, n),
                    model_output(engine->model)->value, none, none);
-    for (size_t i = 0; i < engine->draw_count; i++)
-        /* 24 bits: a larger uniform would round to 1 as a float. */
-        engine->host_real[i] =
-            (float)(random_u32(&engine->draws[i].sequence->random) >> 8) * 0x1p-24f;
-    device_upload(device, uniform, engine->host_real);
-    choose_tokens(device, tensor_columns(engine->chosen, 0, n),
-                  tensor_columns(engine->log_probability, 0, n), logits, uniform,
-                  engine->settings.sampling);
+    choose_tokens(device, tensor_columns(engine->results, 0, n), real_results(engine, n, n), logits,
+                  inputs->uniform, engine->settings.sampling);
 }
 
-static void enqueue_asked(struct engine *engine) {
-    struct device *device = engine->model->device;
+static void enqueue_asked(struct engine *engine, const struct inputs *inputs) {
     int64_t n = (int64_t)engine->asked_count;
     if (n == 0)
         return;
     struct tensor none = {0};
-    for (size_t i = 0; i < engine->asked_count; i++)
-        engine->host[i] = engine->asked[i].sequence->targets[engine->asked[i].target];
-    struct tensor targets = upload(engine, engine->targets, n);
-    cross_entropy(device, tensor_columns(engine->scores, 0, n), none, none,
-                  tensor_rows(engine->pass.output, (int64_t)engine->draw_count, n),
-                  model_output(engine->model)->value, targets, none);
+    cross_entropy(engine->model->device, real_results(engine, 2 * inputs->draws, n), none, none,
+                  tensor_rows(engine->pass.output, inputs->draws, n),
+                  model_output(engine->model)->value, inputs->targets, none);
 }
+
+void step_enqueue(struct engine *engine, const struct inputs *inputs) {
+    transformer_forward(&engine->transformer, &engine->pass, &inputs->batch, &engine->cache);
+    enqueue_draws(engine, inputs);
+    enqueue_asked(engine, inputs);
+}
+
+/* ---- outputs ---- */
 
 static bool is_stop(const struct engine *engine, int32_t token) {
     for (size_t i = 0; i < engine->settings.stop_token_count; i++)
@@ -166,55 +84,45 @@ static void finish(struct engine *engine, struct sequence *sequence) {
     sequence_free(sequence);
 }
 
-static bool take_draws(struct engine *engine, struct error *error) {
-    struct device *device = engine->model->device;
-    int64_t n = (int64_t)engine->draw_count;
-    if (n > 0) {
-        device_download(device, engine->host, tensor_columns(engine->chosen, 0, n));
-        device_download(device, engine->host_real, tensor_columns(engine->log_probability, 0, n));
-    }
-    if (!device_finish(device, error))
-        return false;
-    for (size_t i = 0; i < engine->draw_count; i++)
-        if (take_token(engine, engine->draws[i].sequence, engine->host[i], engine->host_real[i]))
-            finish(engine, engine->draws[i].sequence);
-    return true;
+/* Number `at` of the results that came back, as f32. */
+static float real_at(const struct engine *engine, int64_t at) {
+    float real;
+    memcpy(&real, engine->host + at, sizeof real);
+    return real;
 }
 
-static bool take_asked(struct engine *engine, struct error *error) {
-    int64_t n = (int64_t)engine->asked_count;
-    if (n == 0)
-        return true;
-    device_download(engine->model->device, engine->host_real, tensor_columns(engine->scores, 0, n));
-    if (!device_finish(engine->model->device, error))
-        return false;
+/* All that was asked is taken up before a sequence that drew its last token goes. */
+static void take_results(struct engine *engine, const struct inputs *inputs) {
     for (size_t i = 0; i < engine->asked_count; i++) {
         struct wanted *asked = &engine->asked[i];
         struct generation *generation = generation_of(engine, asked->sequence);
-        generation->target_log_probabilities[asked->target] = engine->host_real[i];
-        generation->log_probability += (double)engine->host_real[i];
+        float value = real_at(engine, 2 * inputs->draws + (int64_t)i);
+        generation->target_log_probabilities[asked->target] = value;
+        generation->log_probability += (double)value;
     }
-    return true;
+    for (size_t i = 0; i < engine->draw_count; i++)
+        if (take_token(engine, engine->draws[i].sequence, engine->host[i],
+                       real_at(engine, inputs->draws + (int64_t)i)))
+            finish(engine, engine->draws[i].sequence);
 }
 
 /* ---- the batch ---- */
 
 bool batch_run(struct engine *engine, struct error *error) {
-    struct batch batch = {.tokens = upload_tokens(engine),
-                          .positions = upload_positions(engine),
-                          .sequences = upload_offsets(engine)};
-    engine->cache.slots = upload_slots(engine);
-    engine->cache.lengths = upload_lengths(engine);
-    engine->cache.pages = upload_table(engine);
-    batch.rows = upload_rows(engine);
-    transformer_forward(&engine->transformer, &engine->pass, &batch, &engine->cache);
-    enqueue_draws(engine);
-    enqueue_asked(engine);
+    struct device *device = engine->model->device;
+    struct inputs inputs = inputs_upload(engine);
+    if (!inputs.fits || engine->settings.no_graphs)
+        step_enqueue(engine, &inputs);
+    else if (!replay_run(engine, &inputs, error))
+        return false;
     engine->tally.steps++;
     for (size_t i = 0; i < engine->part_count; i++)
         engine->parts[i].sequence->cached += engine->parts[i].rows;
-    if (!take_asked(engine, error) || !take_draws(engine, error))
+    int64_t results = 2 * inputs.draws + (int64_t)engine->asked_count;
+    device_download(device, engine->host, tensor_columns(engine->results, 0, results));
+    if (!device_finish(device, error))
         return false;
+    take_results(engine, &inputs);
     for (size_t i = 0; i < engine->part_count; i++) {
         struct sequence *sequence = engine->parts[i].sequence;
         if (engine->parts[i].asks && sequence->cached == known_tokens(sequence))

@@ -9,6 +9,8 @@ struct arena arena_measure(void) {
 
 bool arena_open(struct arena *arena, struct device *device, size_t size, struct error *error) {
     *arena = (struct arena){.device = device, .size = size};
+    if (!device_not_recording(device, "arena_open"))
+        return error_set(error, "%s", device->failure.text);
     arena->memory = device->operations->allocate(device, size, error);
     return arena->memory != NULL;
 }

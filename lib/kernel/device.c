@@ -22,6 +22,8 @@ int device_threads(const struct device *device) {
 }
 
 bool device_finish(struct device *device, struct error *error) {
+    if (!device_not_recording(device, "device_finish"))
+        return error_set(error, "%s", device->failure.text); /* and recording_end() will say so */
     device->operations->finish(device);
     if (!device->failed)
         return true;

@@ -16,6 +16,7 @@ struct device {
     const struct device_operations *operations;
     int threads;
     bool narrow_activations; /* they may be bf16 */
+    bool recording;          /* between recording_begin() and recording_end() */
     bool failed;
     struct error failure; /* the first since the last device_finish() */
     char name[32];
@@ -25,6 +26,9 @@ struct device {
 /* Keeps the first failure: "operation: what is wrong; what would be right". */
 void device_fail(struct device *device, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Whether that may go on: while recording it makes the device fail. */
+bool device_not_recording(struct device *device, const char *operation);
 
 /* Opens the CPU device: lib/kernel/cpu/device.c. */
 struct device *cpu_device_open(int threads, struct error *error);
@@ -39,7 +43,8 @@ typedef struct device *cuda_open(const char *name, int index, int threads, size_
 
 /*
  * One implementation. Every member is the function of the same name in kernel.h, called with
- * operands already checked and never with an empty output; the first group manages memory.
+ * operands already checked and never with an empty output; the first group manages memory, the
+ * second is NULL where nothing can be recorded.
  */
 struct device_operations {
     void (*close)(struct device *device);
@@ -54,12 +59,18 @@ struct device_operations {
     void (*zero)(struct device *device, struct tensor tensor);
     void (*copy)(struct device *device, struct tensor to, struct tensor from);
 
+    void (*record_begin)(struct device *device);
+    struct recording *(*record_end)(struct device *device); /* NULL: it failed */
+    bool (*record_valid)(const struct device *device, const struct recording *recording);
+    void (*record_run)(struct device *device, const struct recording *recording);
+    void (*record_free)(struct recording *recording);
+
     void (*matmul_forward)(struct device *device, struct tensor y, struct tensor x, struct tensor w,
                            struct tensor bias, struct tensor addend);
     void (*matmul_backward_input)(struct device *device, struct tensor dx, struct tensor dy,
                                   struct tensor w, bool accumulate);
     void (*matmul_backward_weight)(struct device *device, struct tensor dw, struct tensor dy,
-                                   struct tensor x);
+                                   struct tensor x, bool accumulate);
     void (*bias_backward)(struct device *device, struct tensor dbias, struct tensor dy);
 
     void (*embedding_forward)(struct device *device, struct tensor y, struct tensor tokens,

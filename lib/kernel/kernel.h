@@ -107,12 +107,41 @@ void arena_close(struct arena *arena);
  */
 struct tensor arena_tensor(struct arena *arena, enum dtype type, int64_t rows, int64_t columns);
 
-/* Host and device: rows packed on the host side without gaps. download waits. */
+/* Host and device: rows packed on the host side without gaps. download waits. Several threads may
+ * copy at once, while nothing else is asked of the device. */
 void device_upload(struct device *device, struct tensor to, const void *from);
 void device_download(struct device *device, void *to, struct tensor from);
 void device_zero(struct device *device, struct tensor tensor);
 void device_copy(struct device *device, struct tensor to,
                  struct tensor from); /* same shape, dtype */
+
+/* ---- recordings ---- */
+
+/*
+ * A series of operations that is recorded once and run many times, each time for the price of one
+ * call (a CUDA graph). It runs on the tensors and numbers it was recorded with: what is to change
+ * from run to run must lie in device memory. Results have the same bits as those of the operations
+ * called one by one.
+ */
+struct recording;
+
+/* Whether the device can record: the CUDA device can. */
+bool device_records(const struct device *device);
+/*
+ * From here to recording_end() operations are checked and recorded but not run. Uploads, downloads,
+ * device_finish() and new arenas are refused meanwhile and spoil the recording, and so does an
+ * operation that needs more scratch memory than the device has: run the same operations once
+ * before.
+ */
+void recording_begin(struct device *device);
+/* To be freed; NULL and an error where anything since recording_begin() failed. */
+struct recording *recording_end(struct device *device, struct error *error);
+/* False when the device's scratch memory has moved since: it must be recorded anew. */
+bool recording_valid(const struct device *device, const struct recording *recording);
+/* Enqueues all of it. */
+void recording_run(struct device *device, const struct recording *recording);
+/* Also takes NULL; before the device and the tensors go. */
+void recording_free(struct device *device, struct recording *recording);
 
 /* ---- matrix product ---- */
 
@@ -126,9 +155,9 @@ void matmul_forward(struct device *device, struct tensor y, struct tensor x, str
 /* dx[T,K] = dy[T,N] · w[N,K], added to dx when `accumulate`. */
 void matmul_backward_input(struct device *device, struct tensor dx, struct tensor dy,
                            struct tensor w, bool accumulate);
-/* dw[N,K] += dy[T,N]ᵀ · x[T,K]; dw f32. */
+/* dw[N,K] = dy[T,N]ᵀ · x[T,K], added to dw when `accumulate`; dw f32. */
 void matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
-                            struct tensor x);
+                            struct tensor x, bool accumulate);
 /* dbias[1,N] += Σ_t dy[t]; dbias f32. */
 void bias_backward(struct device *device, struct tensor dbias, struct tensor dy);
 

@@ -7,14 +7,16 @@
 
 void device_upload(struct device *device, struct tensor to, const void *from) {
     struct check check = {device, "device_upload"};
-    if (device->failed || !check_tensor(check, "the destination", to, ~0u) || empty(to))
+    if (device->failed || !device_not_recording(device, check.operation) ||
+        !check_tensor(check, "the destination", to, ~0u) || empty(to))
         return;
     device->operations->upload(device, to, from);
 }
 
 void device_download(struct device *device, void *to, struct tensor from) {
     struct check check = {device, "device_download"};
-    if (device->failed || !check_tensor(check, "the source", from, ~0u) || empty(from))
+    if (device->failed || !device_not_recording(device, check.operation) ||
+        !check_tensor(check, "the source", from, ~0u) || empty(from))
         return;
     device->operations->download(device, to, from);
 }
@@ -68,14 +70,14 @@ void matmul_backward_input(struct device *device, struct tensor dx, struct tenso
 }
 
 void matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
-                            struct tensor x) {
+                            struct tensor x, bool accumulate) {
     struct check check = {device, "matmul_backward_weight"};
     if (device->failed || !check_tensor(check, "dy", dy, activations(device)) ||
         !check_tensor(check, "x", x, activations(device)) ||
         !check_agreement(check, "dy", dy, "x", x, dy.rows == x.rows, "their rows must agree") ||
         !check_shape(check, "dw", dw, IS_F32, dy.columns, x.columns) || empty(dw))
         return;
-    device->operations->matmul_backward_weight(device, dw, dy, x);
+    device->operations->matmul_backward_weight(device, dw, dy, x, accumulate);
 }
 
 void bias_backward(struct device *device, struct tensor dbias, struct tensor dy) {

@@ -72,18 +72,6 @@ static void to_halves(struct part_buffers *part, int64_t count) {
 
 /* ---- one piece ---- */
 
-/* Uploads may run side by side on the CPU device only, whose memory is ours. */
-static void put(const struct model *model, const struct tensor *weight,
-                const struct stored_tensor *stored, int64_t first, int64_t count,
-                const void *bytes) {
-    if (strcmp(device_name(model->device), "cpu") == 0) {
-        upload_stored(model->device, weight, stored, first, count, bytes);
-        return;
-    }
-#pragma omp critical(checkpoint_upload)
-    upload_stored(model->device, weight, stored, first, count, bytes);
-}
-
 static const char *stored_name(enum dtype type) {
     return type == DTYPE_BF16 ? "BF16" : type == DTYPE_I16 ? "I16" : "F32";
 }
@@ -97,19 +85,19 @@ static void copy_value(const struct model *model, const struct weight_plan *plan
     const char *dtype = plan->values[tensor]->dtype;
     bool same = strcmp(dtype, stored_name(weight->value.type)) == 0;
     if (same) {
-        put(model, &weight->value, stored, first, count, bytes);
+        upload_stored(model->device, &weight->value, stored, first, count, bytes);
     } else {
         to_f32(part->bits, bytes, dtype, count);
         if (weight->value.type == DTYPE_BF16)
             to_halves(part, count);
-        put(model, &weight->value, stored, first, count,
-            weight->value.type == DTYPE_BF16 ? (const void *)part->value : part->bits);
+        upload_stored(model->device, &weight->value, stored, first, count,
+                      weight->value.type == DTYPE_BF16 ? (const void *)part->value : part->bits);
     }
     if (weight->low.data == NULL || (plan->lows != NULL && plan->lows[tensor] != NULL))
         return;
     if (same)
         memset(part->low, 0, (size_t)count * sizeof *part->low);
-    put(model, &weight->low, stored, first, count, part->low);
+    upload_stored(model->device, &weight->low, stored, first, count, part->low);
 }
 
 /* The pages of the file that a piece has been read from, but for the last, which the next one may
@@ -140,7 +128,7 @@ static void copy_piece(const struct model *model, const struct weight_plan *plan
         if (!job->low)
             copy_value(model, plan, job->tensor, first, count, bytes, part);
         else if (low->data != NULL)
-            put(model, low, stored, first, count, bytes);
+            upload_stored(model->device, low, stored, first, count, bytes);
     }
     piece_finish(&hash, job->digest);
     give_back(entry->data + start, size);

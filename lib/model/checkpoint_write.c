@@ -1,7 +1,9 @@
 /*
  * Writing the weights of a checkpoint: values, in shards where they are large, and low halves,
- * streamed from the device a piece at a time, the digest taken on the way.
+ * streamed from the device a piece at a time, the digest taken on the way. While one thread writes
+ * its piece, others fetch and hash the next ones.
  */
+#include <omp.h>
 #include <stdlib.h>
 
 #include "model/checkpoint.h"
@@ -23,8 +25,11 @@ struct saving {
     const char *directory;
     struct stored_tensor *stored;
     size_t count;
-    uint8_t *bytes; /* one piece */
+    int threads;
+    uint8_t *bytes; /* one piece for each of them */
 };
+
+enum { MOST_THREADS = 4 }; /* more would wait for the file */
 
 static size_t stored_bytes(const struct saving *saving, size_t i, enum dtype type) {
     return (size_t)(saving->stored[i].rows * saving->stored[i].columns) * dtype_size(type);
@@ -82,16 +87,19 @@ static bool stream(struct series *series, const struct saving *saving, const str
     size_t pieces = digest_pieces(total);
     struct piece_digest *digests = allocate(pieces, sizeof *digests);
     bool fine = true;
-    for (size_t i = 0; fine && i < pieces; i++) {
+#pragma omp parallel for ordered schedule(static, 1) num_threads(saving->threads) if (pieces > 1)
+    for (size_t i = 0; i < pieces; i++) {
         size_t start = i * DIGEST_PIECE;
         size_t size = total - start < DIGEST_PIECE ? total - start : DIGEST_PIECE;
+        uint8_t *bytes = saving->bytes + (size_t)omp_get_thread_num() * DIGEST_PIECE;
         struct piece_hash hash;
         download_stored(saving->model->device, weight, stored, (int64_t)(start / width),
-                        (int64_t)(size / width), saving->bytes);
+                        (int64_t)(size / width), bytes);
         piece_start(&hash);
-        piece_add(&hash, saving->bytes, size);
+        piece_add(&hash, bytes, size);
         piece_finish(&hash, &digests[i]);
-        fine = safetensors_write(&series->writer, saving->bytes, size, error);
+#pragma omp ordered
+        fine = fine && safetensors_write(&series->writer, bytes, size, error);
     }
     digest_tensor(&series->digest, stored, dtype_name(weight->type), digests, pieces);
     free(digests);
@@ -168,8 +176,11 @@ static bool save_series(struct saving *saving, char low[33], struct error *error
 
 bool checkpoint_save_weights(struct model *model, const char *directory, char low[33],
                              struct error *error) {
-    struct saving saving = {
-        .model = model, .directory = directory, .bytes = allocate(DIGEST_PIECE, 1)};
+    int threads = device_threads(model->device);
+    struct saving saving = {.model = model,
+                            .directory = directory,
+                            .threads = threads < MOST_THREADS ? threads : MOST_THREADS};
+    saving.bytes = allocate(DIGEST_PIECE, (size_t)saving.threads);
     saving.stored = model_stored_tensors(&model->config, &saving.count);
     bool fine = save_series(&saving, low, error);
     free(saving.stored);

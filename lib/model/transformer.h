@@ -113,6 +113,8 @@ void transformer_forward(struct transformer *transformer, struct pass *pass,
  */
 struct gradient_sink {
     struct tensor *gradients; /* f32, one for each of model->weights, same shapes */
+    bool fresh;               /* nothing was added yet: the backward pass writes those gradients
+                               * that gradient_adds() is false of, and they need not be zero */
     void (*begin)(void *context, size_t first, size_t count); /* NULL: nothing is called */
     void (*end)(void *context, size_t first, size_t count);
     void *context;
@@ -120,14 +122,18 @@ struct gradient_sink {
 
 /* How many weights the group has that begins with weight `first`. */
 size_t gradient_group(const struct model *model, size_t first);
+/* Whether a backward pass adds to the gradient of that weight even in a fresh sink, for it has
+ * several terms: of norms and biases, the embedding, the output projection. Those of the layers'
+ * matrices, most of the memory by far, are one product each. */
+bool gradient_adds(const struct model *model, size_t index);
 /* They call what the sink has. */
 void gradient_begin(const struct gradient_sink *sink, size_t first, size_t count);
 void gradient_end(const struct gradient_sink *sink, size_t first, size_t count);
 
 /*
  * Adds the gradients of all weights but the output projection (cross_entropy adds that) to
- * `sink->gradients`, from pass->doutput, after a training forward pass of the same batch. Decoders
- * only.
+ * `sink->gradients` (or writes them there, see gradient_adds()), from pass->doutput, after a
+ * training forward pass of the same batch. Decoders only.
  */
 void transformer_backward(struct transformer *transformer, struct pass *pass,
                           const struct batch *batch, const struct gradient_sink *sink);

@@ -26,7 +26,7 @@ static void normalize_backward(const struct run *run, struct tensor dx, struct t
 static void linear_backward(const struct run *run, int64_t l, enum layer_weight which,
                             struct tensor dx, struct tensor dy, struct tensor x) {
     struct tensor dbias = layer_gradient(run, l, (enum layer_weight)(which + 1));
-    matmul_backward_weight(run->device, layer_gradient(run, l, which), dy, x);
+    matmul_backward_weight(run->device, layer_gradient(run, l, which), dy, x, !run->sink->fresh);
     if (dbias.data != NULL)
         bias_backward(run->device, dbias, dy);
     matmul_backward_input(run->device, dx, dy, run_weight(run, l, which), false);
@@ -148,6 +148,18 @@ size_t gradient_group(const struct model *model, size_t first) {
         return each;
     bool biased = model->outer[MODEL_FINAL_NORM_BIAS] >= 0; /* stands behind its norm */
     return biased && (int)first == model->outer[MODEL_FINAL_NORM] ? 2 : 1;
+}
+
+bool gradient_adds(const struct model *model, size_t index) {
+    static const enum layer_weight products[] = {LAYER_QKV, LAYER_ATTENTION_OUT, LAYER_UP,
+                                                 LAYER_DOWN};
+    size_t layers = (size_t)model->first_layer, each = (size_t)model->per_layer;
+    if (index < layers || index >= layers + each * (size_t)model->config.layers)
+        return true;
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        if ((size_t)model->in_layer[products[i]] == (index - layers) % each)
+            return false;
+    return true;
 }
 
 void gradient_begin(const struct gradient_sink *sink, size_t first, size_t count) {

@@ -74,10 +74,12 @@ void optimizer_reset(struct optimizer *optimizer) {
 
 /* ---- a step ---- */
 
+/* Those gradients that the first backward pass adds to. */
 static void zero_group(void *context, size_t first, size_t count) {
     const struct optimizer *optimizer = context;
     for (size_t i = first; i < first + count; i++)
-        device_zero(optimizer->model->device, optimizer->gradients[i]);
+        if (gradient_adds(optimizer->model, i))
+            device_zero(optimizer->model->device, optimizer->gradients[i]);
 }
 
 static void update_weights(struct optimizer *optimizer, size_t first, size_t count,
@@ -109,14 +111,20 @@ static void update_group(void *context, size_t first, size_t count) {
 void optimizer_at_once(struct optimizer *optimizer, double rate) {
     optimizer->rate = rate;
     optimizer->step++;
+    optimizer->sink.fresh = true;
     optimizer->sink.begin = zero_group;
     optimizer->sink.end = update_group;
     optimizer->sink.context = optimizer;
 }
 
-void optimizer_zero_gradients(struct optimizer *optimizer) {
+void optimizer_start_gradients(struct optimizer *optimizer) {
+    optimizer->sink.fresh = true;
     optimizer->sink.begin = optimizer->sink.end = NULL;
     zero_group(optimizer, 0, optimizer->model->weight_count);
+}
+
+void optimizer_more_gradients(struct optimizer *optimizer) {
+    optimizer->sink.fresh = false;
 }
 
 void optimizer_update(struct optimizer *optimizer, double rate) {

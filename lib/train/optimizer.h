@@ -40,11 +40,13 @@ void optimizer_reset(struct optimizer *optimizer);
 
 /*
  * A step is made in one of two ways, of the same result. Gradients of several backward passes add
- * up: optimizer_zero_gradients(), the passes, optimizer_update(). Or one backward pass updates each
+ * up: optimizer_start_gradients(), a pass, optimizer_more_gradients() before each further one,
+ * optimizer_update(). Or one backward pass updates each
  * group of weights as soon as its gradients are whole: optimizer_at_once() and that pass; with
  * clipping, which needs the whole gradient first, it cannot be.
  */
-void optimizer_zero_gradients(struct optimizer *optimizer);
+void optimizer_start_gradients(struct optimizer *optimizer);
+void optimizer_more_gradients(struct optimizer *optimizer);
 void optimizer_update(struct optimizer *optimizer, double rate);
 void optimizer_at_once(struct optimizer *optimizer, double rate);
 

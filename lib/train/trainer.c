@@ -239,6 +239,7 @@ static bool go_through(struct trainer *trainer, const struct records *records, s
         return false;
     while (next < records->count) {
         size_t first = next;
+        optimizer_more_gradients(&trainer->optimizer);
         if (!pack(trainer, records, &next, error) ||
             !micro_batch(trainer, records, first, result, error))
             return false;
@@ -256,7 +257,7 @@ bool trainer_gradients(struct trainer *trainer, const struct examples *examples,
                        struct error *error) {
     struct records records = records_of(trainer, examples, order, count, result);
     size_t next = 0;
-    optimizer_zero_gradients(&trainer->optimizer);
+    optimizer_start_gradients(&trainer->optimizer);
     return pack(trainer, &records, &next, error) &&
            go_through(trainer, &records, next, result, error);
 }
@@ -277,7 +278,7 @@ bool trainer_step(struct trainer *trainer, const struct examples *examples, cons
     if (at_once)
         optimizer_at_once(optimizer, rate);
     else
-        optimizer_zero_gradients(optimizer);
+        optimizer_start_gradients(optimizer);
     if (!go_through(trainer, &records, next, result, error))
         return false;
     if (!at_once)

@@ -121,7 +121,7 @@ static void call_backward_input(struct work *w) {
 }
 
 static void call_backward_weight(struct work *w) {
-    matmul_backward_weight(w->bench->device, w->e, w->c, w->a);
+    matmul_backward_weight(w->bench->device, w->e, w->c, w->a, true);
 }
 
 /* The forward product as the library does it by itself, with its own threads. */

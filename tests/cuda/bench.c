@@ -110,7 +110,7 @@ static void product_input(struct bench *b) {
     matmul_backward_input(b->device, b->dx, b->wide, b->w_wide, false);
 }
 static void product_weight(struct bench *b) {
-    matmul_backward_weight(b->device, b->gradient, b->wide, b->x);
+    matmul_backward_weight(b->device, b->gradient, b->wide, b->x, false);
 }
 static void copy(struct bench *b) {
     device_copy(b->device, b->y, b->x);

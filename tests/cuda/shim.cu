@@ -1,6 +1,7 @@
 /*
  * The execution shim itself: blocks share their shared memory, warps exchange what they should, and
- * a fault planted in a copy of a kernel shows. The sound kernel runs beside each faulty one.
+ * a fault planted in a copy of a kernel shows. The sound kernel runs beside each faulty one. And
+ * its graphs: they run what was captured, with the arguments of then, and refuse what CUDA refuses.
  */
 #include "kernel/cuda/lanes.h"
 
@@ -257,6 +258,103 @@ static void the_tensor_core_multiplies(void **) {
     cudaFree(d);
 }
 
+/* ---- graphs ---- */
+
+__global__ void add_once(float *to, float what) {
+    if (threadIdx.x == 0)
+        to[0] += what;
+}
+
+static void a_graph_runs_what_was_captured_with_the_arguments_of_then(void **) {
+    float *to = room_for(1), *from = room_for(1), what = 3;
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t executable;
+    to[0] = 100, from[0] = 10;
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    assert_int_equal(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+    cudaMemcpyAsync(to, from, sizeof *to, cudaMemcpyDeviceToDevice, stream);
+    LAUNCH(add_once, 1, THREADS, 0, stream, to, what);
+    what = 1000;
+    assert_int_equal(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+    assert_int_equal(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
+    cudaGraphDestroy(graph);
+    assert_true(to[0] == 100);
+    for (int i = 1; i <= 3; i++) {
+        from[0] = static_cast<float>(10 * i);
+        assert_int_equal(cudaGraphLaunch(executable, stream), cudaSuccess);
+        assert_true(to[0] == static_cast<float>(10 * i + 3));
+    }
+    LAUNCH(add_once, 1, THREADS, 0, stream, to, what);
+    assert_true(to[0] == 1033);
+    expect_sound();
+    cudaGraphExecDestroy(executable);
+    cudaStreamDestroy(stream);
+    cudaFree(to);
+    cudaFree(from);
+}
+
+/* What no graph can hold. */
+static cudaError_t allocate_memory(cudaStream_t, cudaEvent_t) {
+    void *memory;
+    return cudaMalloc(&memory, 64);
+}
+
+static cudaError_t free_memory(cudaStream_t, cudaEvent_t) {
+    return cudaFree(nullptr);
+}
+
+static cudaError_t pin_memory(cudaStream_t, cudaEvent_t) {
+    void *memory;
+    return cudaHostAlloc(&memory, 64, cudaHostAllocDefault);
+}
+
+static cudaError_t wait_for_all(cudaStream_t stream, cudaEvent_t) {
+    return cudaStreamSynchronize(stream);
+}
+
+/* As a copy does that the host waits for. */
+static cudaError_t wait_for_an_event(cudaStream_t stream, cudaEvent_t event) {
+    cudaEventRecord(event, stream);
+    return cudaEventSynchronize(event);
+}
+
+static cudaError_t capture_again(cudaStream_t stream, cudaEvent_t) {
+    return cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+}
+
+static void what_no_graph_can_hold_fails_and_breaks_the_capture(void **) {
+    static const struct {
+        cudaError_t (*call)(cudaStream_t, cudaEvent_t);
+        cudaError_t fails, ends;
+    } calls[] = {
+        {allocate_memory, cudaErrorStreamCaptureUnsupported, cudaErrorStreamCaptureInvalidated},
+        {free_memory, cudaErrorStreamCaptureUnsupported, cudaErrorStreamCaptureInvalidated},
+        {pin_memory, cudaErrorStreamCaptureUnsupported, cudaErrorStreamCaptureInvalidated},
+        {wait_for_all, cudaErrorStreamCaptureUnsupported, cudaErrorStreamCaptureInvalidated},
+        {wait_for_an_event, cudaErrorCapturedEvent, cudaErrorStreamCaptureInvalidated},
+        {capture_again, cudaErrorIllegalState, cudaSuccess},
+    };
+    cudaStream_t stream;
+    cudaEvent_t event;
+    cudaGraph_t graph;
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    for (auto &one : calls) {
+        cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+        assert_int_equal(one.call(stream, event), one.fails);
+        assert_int_equal(cudaGetLastError(), one.fails);
+        assert_int_equal(cudaStreamEndCapture(stream, &graph), one.ends);
+        assert_int_equal(cudaGetLastError(), one.ends);
+        assert_true((graph == nullptr) == (one.ends != cudaSuccess));
+        cudaGraphDestroy(graph);
+        assert_int_equal(cudaStreamEndCapture(stream, &graph), cudaErrorIllegalState);
+        assert_int_equal(cudaGetLastError(), cudaErrorIllegalState);
+    }
+    cudaEventDestroy(event);
+    cudaStreamDestroy(stream);
+}
+
 int main() {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_barrier_shows),
@@ -267,6 +365,8 @@ int main() {
         cmocka_unit_test(a_block_shares_memory_that_starts_as_nan),
         cmocka_unit_test(lanes_exchange_what_cuda_says),
         cmocka_unit_test(the_tensor_core_multiplies),
+        cmocka_unit_test(a_graph_runs_what_was_captured_with_the_arguments_of_then),
+        cmocka_unit_test(what_no_graph_can_hold_fails_and_breaks_the_capture),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -40,12 +40,37 @@ train_on() { # DEVICE OUT ARGUMENT…
     paste <(values cpu.rec logprob) <(values cuda.rec logprob) | near 1e-3
 }
 
+@test "with CUDA graphs and without the same bytes come out" {
+    [ -e "$SHIM" ] || skip "this build has no shim"
+    make_inputs --dtype bf16
+    export LOCKPICK_CUDA_LIBRARY=$SHIM
+    sample -q -d cuda -t 1 -m model -T 1 -b 5 --max-tokens 6 p.rec -o graphs.rec
+    sample -q -d cuda -t 1 -m model -T 1 -b 5 --max-tokens 6 --no-graphs p.rec -o launches.rec
+    cmp graphs.rec launches.rec
+}
+
 @test "training in bf16 comes out as on the CPU but for rounding" {
     [ -e "$SHIM" ] || skip "this build has no shim"
     make_inputs --dtype bf16
     train_on cpu a --optimizer lion -l 1e-4
     train_on cuda b --optimizer lion -l 1e-4
     paste <(values a.rec loss) <(values b.rec loss) | near 1e-2
+}
+
+@test "tensors of several pieces are saved and loaded alike by one thread and by three" {
+    [ -e "$SHIM" ] || skip "this build has no shim"
+    make_inputs --dtype bf16 --set hidden_size=512 --set intermediate_size=18432 --set num_hidden_layers=1 -t 1
+    mv model one
+    make_inputs --dtype bf16 --set hidden_size=512 --set intermediate_size=18432 --set num_hidden_layers=1 -t 3
+    cmp one/model.safetensors model/model.safetensors
+    cmp one/lockpick.json model/lockpick.json
+    export LOCKPICK_CUDA_LIBRARY=$SHIM
+    records head -q -n 2 p.rec -o two.rec
+    for threads in 1 3; do
+        sample -q -d cuda -t $threads -m model --max-tokens 3 two.rec | records show >$threads
+    done
+    [ -s 1 ]
+    cmp 1 3
 }
 
 @test "without the CUDA library cuda is refused and auto is the CPU" {

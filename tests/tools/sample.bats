@@ -452,7 +452,7 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     run sample --help
     [ "$status" -eq 0 ]
     for option in model output rejects max-rejects template password password-at temperature top-k top-p samples \
-        max-tokens stop stop-token overflow free-form score token-logprobs rate cache-memory dtype policy round seed token-ids batch device threads quiet help version; do
+        max-tokens stop stop-token overflow free-form score token-logprobs rate cache-memory no-graphs dtype policy round seed token-ids batch device threads quiet help version; do
         [[ $output == *"--$option"* ]]
         grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-sample.1" || { echo "$option"; false; }
     done

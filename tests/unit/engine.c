@@ -1,4 +1,6 @@
-/* Continuous batching: results that do not depend on neighbours, sharing, and a cache that is full.
+/*
+ * Continuous batching: results that do not depend on neighbours, sharing, a cache that is full;
+ * and, under the execution shim, recordings of steps that give what the steps themselves give.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -8,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "include/shim.h"
 #include "infer/engine.h"
 
 enum { VOCABULARY = 40, POSITIONS = 128, PROMPTS = 12 };
@@ -18,6 +21,7 @@ static const char configuration[] =
     "\"num_key_value_heads\":2,\"intermediate_size\":48,\"max_position_embeddings\":128,"
     "\"initializer_range\":0.3}";
 
+static const char *device_wanted = "cpu";
 static struct device *device;
 static struct model model;
 static int32_t tokens[PROMPTS][POSITIONS];
@@ -28,7 +32,7 @@ static int open_model(void **state) {
     struct error error = {0};
     struct model_config config;
     json_t *json = json_parse(configuration, sizeof configuration - 1, &error);
-    device = device_open("cpu", 1, &error);
+    device = device_open(device_wanted, 1, &error);
     if (json == NULL || device == NULL || !model_config_from_json(&config, json, &error) ||
         !model_initialize(&model, &config, device, 1, &error))
         fail_msg("%s", error.text);
@@ -309,6 +313,102 @@ static void requests_that_cannot_be_served_are_refused_with_the_reason(void **st
     assert_non_null(strstr(error.text, "not even one page"));
 }
 
+/* ---- recordings ---- */
+
+/* The same results to the bit. */
+static void assert_same_and_free(struct generation *a, struct generation *b, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        assert_memory_equal(&a[i].log_probability, &b[i].log_probability, sizeof(double));
+    assert_equal_and_free(a, b, count);
+}
+
+static void replayed_steps_give_the_bits_of_steps_without_graphs(void **state) {
+    (void)state;
+    for (int drawn = 0; drawn < 2; drawn++) {
+        struct engine_settings settings = settings_of((float)drawn), plain = settings;
+        struct generation replayed[PROMPTS] = {0}, launched[PROMPTS] = {0};
+        plain.no_graphs = true;
+        struct engine_tally with = generate(&settings, requests, PROMPTS, replayed);
+        struct engine_tally without = generate(&plain, requests, PROMPTS, launched);
+        assert_true(with.replayed > with.steps / 2);
+        assert_int_equal(without.replayed, 0);
+        assert_int_equal(without.recorded, 0);
+        assert_int_equal(with.steps, without.steps);
+        assert_same_and_free(replayed, launched, PROMPTS);
+    }
+}
+
+/* Its user data is how many tokens it may have. */
+static bool count_down(void *context, void *user, int32_t token) {
+    (void)context;
+    (void)token;
+    return --*(int *)user == 0;
+}
+
+static void there_is_one_recording_for_each_size(void **state) {
+    (void)state;
+    enum { AT_ONCE = 15, EACH = 3, SIZES = 6 };
+    struct engine_settings settings = settings_of(1);
+    struct request asked[AT_ONCE];
+    struct generation out[AT_ONCE] = {0};
+    int left[AT_ONCE];
+    settings.batch = 14;
+    settings.max_tokens = 120;
+    settings.listener = count_down;
+    for (int i = 0; i < AT_ONCE; i++) {
+        left[i] = EACH * (i + 1);
+        asked[i] = requests[0];
+        asked[i].random.sample = (uint64_t)i;
+        asked[i].user = &left[i];
+    }
+    /* 14, 12, 8, 4, 2 and 1 rows; prompts of one token, so that every step is of such a size. */
+    struct engine_tally tally = generate(&settings, asked, AT_ONCE, out);
+    assert_int_equal(tally.recorded, SIZES);
+    assert_int_equal(tally.replayed, tally.steps - SIZES);
+    for (int i = 0; i < AT_ONCE; i++) {
+        assert_int_equal(out[i].tokens.count, EACH * (i + 1));
+        generation_free(&out[i]);
+    }
+}
+
+/* 16 pages of 16 places hold what there is until the prompt's 250 and some more tokens. */
+static void a_longer_table_of_pages_is_another_size(void **state) {
+    (void)state;
+    enum { POSITION_LIMIT = 512, LENGTH = 250, MORE = 12 };
+    int32_t prompt[LENGTH];
+    struct generation replayed = {0}, launched = {0};
+    struct engine_settings settings = settings_of(1), plain;
+    int64_t positions = model.config.positions;
+    settings.max_tokens = MORE;
+    plain = settings;
+    plain.no_graphs = true;
+    for (int i = 0; i < LENGTH; i++)
+        prompt[i] = i * i % VOCABULARY;
+    struct request request = {.tokens = prompt, .count = LENGTH};
+    model.config.positions = POSITION_LIMIT;
+    struct engine_tally tally = generate(&settings, &request, 1, &replayed);
+    generate(&plain, &request, 1, &launched);
+    model.config.positions = positions;
+    assert_int_equal(tally.recorded, 2);
+    assert_int_equal(replayed.tokens.count, MORE);
+    assert_same_and_free(&replayed, &launched, 1);
+}
+
+static void a_step_that_cannot_be_recorded_names_the_way_without(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct engine_settings settings = settings_of(0);
+    struct engine *engine = engine_open(&model, &settings, &error);
+    assert_true(engine_submit(engine, &requests[0], &error));
+    assert_true(engine_step(engine, &error)); /* the prompt: of this size the first */
+    recording_begin(device);                  /* somebody else records */
+    assert_false(engine_step(engine, &error));
+    assert_non_null(strstr(error.text, "recording the step of 1 sequences (--no-graphs does "
+                                       "without): device_upload: operations are being recorded"));
+    assert_null(recording_end(device, &error));
+    engine_close(engine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_gives_the_same_alone_and_among_others),
@@ -322,5 +422,15 @@ int main(void) {
         cmocka_unit_test(drawing_ends_where_the_positions_end),
         cmocka_unit_test(requests_that_cannot_be_served_are_refused_with_the_reason),
     };
-    return cmocka_run_group_tests(tests, open_model, close_model);
+    const struct CMUnitTest recordings[] = {
+        cmocka_unit_test(replayed_steps_give_the_bits_of_steps_without_graphs),
+        cmocka_unit_test(there_is_one_recording_for_each_size),
+        cmocka_unit_test(a_longer_table_of_pages_is_another_size),
+        cmocka_unit_test(a_step_that_cannot_be_recorded_names_the_way_without),
+    };
+    int failed = cmocka_run_group_tests(tests, open_model, close_model);
+    device_wanted = "cuda";
+    if (shim_here())
+        failed += cmocka_run_group_tests(recordings, open_model, close_model);
+    return failed;
 }

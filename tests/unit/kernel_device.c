@@ -77,6 +77,33 @@ static void copies_of_any_size_arrive_whole(void **state) {
     on_every_device(check_copies);
 }
 
+/* More threads than there are pinned slots, each with a tensor of several. */
+static void check_copies_at_once(struct fixture *f) {
+    enum { THREADS = 20, COUNT = 650001 };
+    struct tensor tensors[THREADS];
+    static float from[THREADS][COUNT], back[THREADS][COUNT];
+    clear(f);
+    memset(back, 0, sizeof back);
+    for (int i = 0; i < THREADS; i++) {
+        tensors[i] = arena_tensor(&f->arena, DTYPE_F32, 1, COUNT);
+        for (int j = 0; j < COUNT; j++)
+            from[i][j] = (float)(i * 1000 + j % 977);
+    }
+#pragma omp parallel for num_threads(THREADS) schedule(static, 1)
+    for (int i = 0; i < THREADS; i++) {
+        device_upload(f->device, tensors[i], from[i]);
+        device_download(f->device, back[i], tensors[i]);
+    }
+    expect_success(f);
+    for (int i = 0; i < THREADS; i++)
+        assert_memory_equal(back[i], from[i], sizeof back[i]);
+}
+
+static void copies_by_many_threads_at_once_arrive_whole(void **state) {
+    (void)state;
+    on_every_device(check_copies_at_once);
+}
+
 static void auto_is_the_cpu_and_says_what_it_runs_on(void **state) {
     (void)state;
     struct error error;
@@ -215,6 +242,7 @@ int main(void) {
         cmocka_unit_test(a_cuda_library_that_is_not_there_is_named),
         cmocka_unit_test(the_shim_is_a_device_with_memory_that_ends),
         cmocka_unit_test(copies_of_any_size_arrive_whole),
+        cmocka_unit_test(copies_by_many_threads_at_once_arrive_whole),
         cmocka_unit_test(auto_is_the_cpu_and_says_what_it_runs_on),
         cmocka_unit_test(the_instruction_set_can_be_forced_and_a_wrong_one_is_named),
         cmocka_unit_test(the_first_failure_sticks_until_it_is_reported),

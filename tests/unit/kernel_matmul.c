@@ -73,15 +73,18 @@ static void backward(struct fixture *f, struct shape s, enum dtype type, bool ac
     double *dx = random_reals(f, s.T * s.K, 3);
     struct tensor xt = place(f, f->activations, s.T, s.K, x), wt = place(f, type, s.N, s.K, w);
     struct tensor dyt = place(f, f->activations, s.T, s.N, dy);
-    struct tensor dwt = place(f, DTYPE_F32, s.N, s.K, dw);
+    struct tensor dwt = blank(f, DTYPE_F32, s.N, s.K);
     struct tensor dxt = blank(f, f->activations, s.T, s.K);
-    if (accumulate)
+    if (accumulate) {
         dxt = place(f, f->activations, s.T, s.K, dx);
-    else
+        dwt = place(f, DTYPE_F32, s.N, s.K, dw);
+    } else {
         memset(dx, 0, (size_t)(s.T * s.K) * sizeof *dx);
+        memset(dw, 0, (size_t)(s.N * s.K) * sizeof *dw);
+    }
     reference_matmul_backward(dx, dw, dy, x, w, s.T, s.N, s.K);
     matmul_backward_input(f->device, dxt, dyt, wt, accumulate);
-    matmul_backward_weight(f->device, dwt, dyt, xt);
+    matmul_backward_weight(f->device, dwt, dyt, xt, accumulate);
     expect_success(f);
     expect_near(f, "dx", dxt, dx, rounding(f, type, 1e-6));
     expect_near(f, "dw", dwt, dw, rounding(f, type, 1e-6));
@@ -180,7 +183,10 @@ static void check_empty(struct fixture *f) {
     matmul_forward(f->device, room(f, 0, 4), room(f, 0, 6), room(f, 4, 6), none, none);
     struct tensor dw = room(f, 4, 6);
     device_zero(f->device, dw);
-    matmul_backward_weight(f->device, dw, room(f, 0, 4), room(f, 0, 6));
+    matmul_backward_weight(f->device, dw, room(f, 0, 4), room(f, 0, 6), true);
+    expect_near(f, "dw", dw, (double[24]){0}, 0);
+    dw = room(f, 4, 6);
+    matmul_backward_weight(f->device, dw, room(f, 0, 4), room(f, 0, 6), false);
     expect_near(f, "dw", dw, (double[24]){0}, 0);
     expect_success(f);
 }
@@ -209,7 +215,7 @@ static void operands_that_do_not_fit_are_named_with_their_shapes(void **state) {
     matmul_backward_input(f.device, x, x, w, false);
     expect_failure(&f, "matmul_backward_input: dy is [18,128] but w is [384,128]; the columns of "
                        "dy must be the rows of w");
-    matmul_backward_weight(f.device, w, y, tensor_rows(x, 0, 3));
+    matmul_backward_weight(f.device, w, y, tensor_rows(x, 0, 3), true);
     expect_failure(
         &f, "matmul_backward_weight: dy is [18,384] but x is [3,128]; their rows must agree");
     y.type = DTYPE_BF16;

@@ -153,7 +153,7 @@ static double loss_and_gradients(struct golden *golden) {
     struct learning_weight *output = model_output(&golden->model);
     const struct gradient_sink *sink = &golden->optimizer.sink;
     int64_t n = golden->n;
-    optimizer_zero_gradients(&golden->optimizer);
+    optimizer_start_gradients(&golden->optimizer);
     transformer_forward(&golden->transformer, &golden->pass, &golden->batch, NULL);
     cross_entropy(golden->device, golden->log_probability, tensor_rows(golden->pass.doutput, 0, n),
                   sink->gradients[output - golden->model.weights],
@@ -396,6 +396,7 @@ static void a_checkpoint_of_ours_has_the_logits_that_transformers_gives_it(void 
 }
 
 int main(void) {
+    setenv("LOCKPICK_POISON", "1", 1); /* a gradient neither zeroed nor written is NaN */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_of_every_row_equal_those_of_transformers),
         cmocka_unit_test(logits_of_bf16_weights_are_near_those_of_transformers_in_bf16),

@@ -74,7 +74,7 @@ void cpu_matmul_forward(struct device *, struct tensor y, struct tensor x, struc
 void cpu_matmul_backward_input(struct device *, struct tensor dx, struct tensor dy, struct tensor w,
                                bool accumulate);
 void cpu_matmul_backward_weight(struct device *, struct tensor dw, struct tensor dy,
-                                struct tensor x);
+                                struct tensor x, bool accumulate);
 void cpu_bias_backward(struct device *, struct tensor dbias, struct tensor dy);
 
 void cpu_upload(struct device *, struct tensor to, const void *from);

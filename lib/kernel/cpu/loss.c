@@ -114,7 +114,7 @@ static void all_rows(struct device *device, struct row_loss *loss, struct tensor
         if (dx.data != NULL)
             cpu_matmul_backward_input(device, tensor_rows(dx, first, count), z, w, false);
         if (dw.data != NULL)
-            cpu_matmul_backward_weight(device, dw, z, part);
+            cpu_matmul_backward_weight(device, dw, z, part, true);
     }
 }
 

@@ -309,32 +309,35 @@ void cpu_matmul_backward_input(struct device *device, struct tensor dx, struct t
     }
 }
 
-/* ---- dw += dyᵀ·x ---- */
+/* ---- dw = dyᵀ·x ---- */
 
-static void weight_part(struct device *device, struct tensor dw, struct tensor dy,
-                        struct tensor x) {
+static void weight_part(struct device *device, struct tensor dw, struct tensor dy, struct tensor x,
+                        bool accumulate) {
     if (dw.rows == 0 || dw.columns == 0)
         return;
     if (dy.rows <= FEW_ROWS_BACKWARD)
         cpu_of(device)->kernels->products->multiply(dw.data, dw.stride, dy.data, 1, dy.stride,
                                                     x.data, x.stride, dw.rows, dw.columns, dy.rows,
-                                                    true);
+                                                    accumulate);
     else
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)dw.rows, (int)dw.columns,
-                    (int)dy.rows, 1, dy.data, (int)dy.stride, x.data, (int)x.stride, 1, dw.data,
-                    (int)dw.stride);
+                    (int)dy.rows, 1, dy.data, (int)dy.stride, x.data, (int)x.stride,
+                    accumulate ? 1 : 0, dw.data, (int)dw.stride);
 }
 
 void cpu_matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
-                                struct tensor x) {
-    if (dy.rows == 0)
+                                struct tensor x, bool accumulate) {
+    if (dy.rows == 0) {
+        if (!accumulate)
+            cpu_zero(device, dw);
         return;
+    }
     if (cpu_of(device)->kernels->panels->fast && !in_place(dy.rows, x.rows, x.columns)) {
         multiply_panels(device, &(struct panel_product){
                                     .c = dw.data,
                                     .a = dy.data,
                                     .b = x.data,
-                                    .addend = dw.data,
+                                    .addend = accumulate ? dw.data : NULL,
                                     .c_stride = dw.stride,
                                     .a_row = 1,
                                     .a_step = dy.stride,
@@ -353,6 +356,6 @@ void cpu_matmul_backward_weight(struct device *device, struct tensor dw, struct 
     for (int part = 0; part < team; part++) {
         struct span span = cpu_part(by_rows ? dw.rows : dw.columns, team, part, 8);
         weight_part(device, part_of(dw, by_rows, span), by_rows ? part_of(dy, false, span) : dy,
-                    by_rows ? x : part_of(x, false, span));
+                    by_rows ? x : part_of(x, false, span), accumulate);
     }
 }

@@ -1,12 +1,13 @@
 /*
- * The CUDA device itself: opening and closing, memory, copies through pinned buffers, and what went
- * wrong. Compiled for the host under the shim as well, where the device is the host.
+ * The CUDA device itself: opening and closing, memory, copies within it, and what went wrong.
+ * Compiled for the host under the shim as well, where the device is the host.
  */
 #include "kernel/cuda/device.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 /* ---- errors ---- */
 
@@ -113,6 +114,13 @@ void *cuda_scratch(struct device *device, enum scratch_use use, size_t size) {
     struct cuda_device *cuda = cuda_of(device);
     if (cuda->scratch[use] != nullptr && size <= cuda->scratch_size[use])
         return cuda->scratch[use];
+    if (device->recording) {
+        device_fail(device,
+                    "%zu bytes of scratch are needed on %s while recording, and it has %zu; run "
+                    "the operations once before",
+                    size, device->name, cuda->scratch_size[use]);
+        return nullptr;
+    }
     cudaFree(cuda->scratch[use]); /* waits for whoever uses it */
     cuda->scratch[use] = nullptr;
     cuda->scratch_size[use] = 0;
@@ -151,120 +159,21 @@ int cuda_width(struct tensor a, struct tensor b, struct tensor c, struct tensor 
     return 4;
 }
 
-/* ---- host and device ---- */
-
-static size_t row_bytes(struct tensor tensor) {
-    return (size_t)tensor.columns * dtype_size(tensor.type);
-}
-
-static size_t pitch_of(struct tensor tensor) {
-    return (size_t)tensor.stride * dtype_size(tensor.type);
-}
-
-/* A tensor without gaps as one long row. */
-static struct tensor flat(struct tensor tensor) {
-    if (tensor.stride == tensor.columns) {
-        tensor.columns *= tensor.rows;
-        tensor.stride = tensor.columns;
-        tensor.rows = 1;
-    }
-    return tensor;
-}
-
-/* The pieces that a tensor goes through a buffer in: some whole rows, or a part of one row. */
-struct piece {
-    uint8_t *device;
-    size_t host; /* offset */
-    size_t width, rows;
-};
-
-struct pieces {
-    struct tensor tensor; /* flat */
-    size_t rows_each, width_each, across, count;
-};
-
-static struct pieces pieces_of(struct tensor tensor) {
-    struct pieces p = {};
-    p.tensor = flat(tensor);
-    size_t width = row_bytes(p.tensor), rows = (size_t)p.tensor.rows;
-    p.rows_each = width < STAGING ? STAGING / width : 1;
-    p.width_each = width < STAGING ? width : STAGING;
-    p.across = (width + p.width_each - 1) / p.width_each;
-    p.count = p.across * ((rows + p.rows_each - 1) / p.rows_each);
-    return p;
-}
-
-static struct piece piece_at(const struct pieces *p, size_t index) {
-    size_t row = index / p->across * p->rows_each, column = index % p->across * p->width_each;
-    size_t width = row_bytes(p->tensor), rows = (size_t)p->tensor.rows - row;
-    struct piece piece = {};
-    piece.device = static_cast<uint8_t *>(p->tensor.data) + row * pitch_of(p->tensor) + column;
-    piece.host = row * width + column;
-    piece.width = width - column < p->width_each ? width - column : p->width_each;
-    piece.rows = rows < p->rows_each ? rows : p->rows_each;
-    return piece;
-}
-
-static void cuda_upload(struct device *device, struct tensor to, const void *from) {
-    struct cuda_device *cuda = cuda_of(device);
-    struct pieces pieces = pieces_of(to);
-    for (size_t i = 0; i < pieces.count; i++) {
-        struct piece piece = piece_at(&pieces, i);
-        int buffer = (int)(i % 2);
-        cudaError_t status = cudaEventSynchronize(cuda->staged[buffer]);
-        memcpy(cuda->staging[buffer], static_cast<const uint8_t *>(from) + piece.host,
-               piece.width * piece.rows);
-        if (status == cudaSuccess)
-            status = cudaMemcpy2DAsync(piece.device, pitch_of(pieces.tensor), cuda->staging[buffer],
-                                       piece.width, piece.width, piece.rows, cudaMemcpyHostToDevice,
-                                       cuda->stream);
-        if (status == cudaSuccess)
-            status = cudaEventRecord(cuda->staged[buffer], cuda->stream);
-        if (!cuda_ok(device, status, "device_upload", to))
-            return;
-    }
-}
-
-/* One piece is copied out of its buffer while the next one comes in. */
-static void cuda_download(struct device *device, void *to, struct tensor from) {
-    struct cuda_device *cuda = cuda_of(device);
-    struct pieces pieces = pieces_of(from);
-    for (size_t i = 0; i <= pieces.count; i++) {
-        cudaError_t status = cudaSuccess;
-        if (i < pieces.count) {
-            struct piece piece = piece_at(&pieces, i);
-            status = cudaMemcpy2DAsync(cuda->staging[i % 2], piece.width, piece.device,
-                                       pitch_of(pieces.tensor), piece.width, piece.rows,
-                                       cudaMemcpyDeviceToHost, cuda->stream);
-            if (status == cudaSuccess)
-                status = cudaEventRecord(cuda->staged[i % 2], cuda->stream);
-        }
-        if (i > 0) {
-            struct piece piece = piece_at(&pieces, i - 1);
-            if (status == cudaSuccess)
-                status = cudaEventSynchronize(cuda->staged[(i - 1) % 2]);
-            if (status == cudaSuccess)
-                memcpy(static_cast<uint8_t *>(to) + piece.host, cuda->staging[(i - 1) % 2],
-                       piece.width * piece.rows);
-        }
-        if (!cuda_ok(device, status, "device_download", from))
-            return;
-    }
-}
+/* ---- on the device ---- */
 
 static void cuda_zero(struct device *device, struct tensor tensor) {
-    struct tensor t = flat(tensor);
+    struct tensor t = cuda_flat(tensor);
     cuda_ok(device,
-            cudaMemset2DAsync(t.data, t.rows == 1 ? row_bytes(t) : pitch_of(t), 0, row_bytes(t),
-                              (size_t)t.rows, cuda_of(device)->stream),
+            cudaMemset2DAsync(t.data, t.rows == 1 ? cuda_row_bytes(t) : cuda_pitch(t), 0,
+                              cuda_row_bytes(t), (size_t)t.rows, cuda_of(device)->stream),
             "device_zero", tensor);
 }
 
 static void cuda_copy(struct device *device, struct tensor to, struct tensor from) {
-    size_t width = row_bytes(to);
+    size_t width = cuda_row_bytes(to);
     cuda_ok(device,
-            cudaMemcpy2DAsync(to.data, to.rows == 1 ? width : pitch_of(to), from.data,
-                              from.rows == 1 ? width : pitch_of(from), width, (size_t)to.rows,
+            cudaMemcpy2DAsync(to.data, to.rows == 1 ? width : cuda_pitch(to), from.data,
+                              from.rows == 1 ? width : cuda_pitch(from), width, (size_t)to.rows,
                               cudaMemcpyDeviceToDevice, cuda_of(device)->stream),
             "device_copy", to);
 }
@@ -279,11 +188,7 @@ static void cuda_close(struct device *device) {
         cudaFree(cuda->scratch[use]);
     cudaFree(cuda->workspace);
     cudaFree(cuda->fault);
-    for (int i = 0; i < 2; i++) {
-        cudaFreeHost(cuda->staging[i]);
-        if (cuda->staged[i] != nullptr)
-            cudaEventDestroy(cuda->staged[i]);
-    }
+    cuda_staging_close(cuda);
     if (cuda->blas != nullptr)
         cublasLtDestroy(cuda->blas);
     if (cuda->stream != nullptr)
@@ -304,6 +209,11 @@ static struct device_operations operations_table() {
     t.download = cuda_download;
     t.zero = cuda_zero;
     t.copy = cuda_copy;
+    t.record_begin = cuda_record_begin;
+    t.record_end = cuda_record_end;
+    t.record_valid = cuda_record_valid;
+    t.record_run = cuda_record_run;
+    t.record_free = cuda_record_free;
     t.matmul_forward = cuda_matmul_forward;
     t.matmul_backward_input = cuda_matmul_backward_input;
     t.matmul_backward_weight = cuda_matmul_backward_weight;
@@ -347,16 +257,9 @@ static const char *acquire(struct cuda_device *cuda, cudaError_t *status) {
     *status = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
     if (*status != cudaSuccess)
         return "a stream";
-    for (int i = 0; i < 2; i++) {
-        void *memory = nullptr;
-        *status = cudaHostAlloc(&memory, STAGING, cudaHostAllocDefault);
-        cuda->staging[i] = static_cast<uint8_t *>(memory);
-        if (*status != cudaSuccess)
-            return "pinned memory";
-        *status = cudaEventCreateWithFlags(&cuda->staged[i], cudaEventDisableTiming);
-        if (*status != cudaSuccess)
-            return "an event";
-    }
+    *status = cuda_staging_open(cuda);
+    if (*status != cudaSuccess)
+        return "pinned memory";
     void *memory = nullptr;
     *status = cudaMalloc(&memory, sizeof *cuda->fault);
     cuda->fault = static_cast<struct fault *>(memory);
@@ -413,7 +316,9 @@ lockpick_cuda_open(const char *name, int index, int threads, size_t operations_s
         return nullptr;
     }
     cuda->device.operations = &cuda_operations;
-    cuda->device.threads = threads > 0 ? threads : 1;
+    cuda->device.threads = threads > 0 ? threads : (int)std::thread::hardware_concurrency();
+    if (cuda->device.threads < 1)
+        cuda->device.threads = 1;
     cuda->device.narrow_activations = true;
     cuda->index = index;
     const char *poison = getenv("LOCKPICK_POISON");

@@ -87,12 +87,12 @@ enum scratch_use {
     SCRATCH_USES,
 };
 
-constexpr int STAGING = 16 << 20;   /* bytes of each pinned buffer */
 constexpr int WORKSPACE = 64 << 20; /* bytes for cuBLASLt */
 constexpr int PLANS = 1024;         /* shapes of products remembered */
 constexpr int MOST_CHUNKS = 288;    /* of rows, each with sums of its own: sums.h */
 
 struct product_plan; /* product.cu */
+struct staging;      /* staging.cu */
 
 struct cuda_device {
     struct device device;
@@ -108,8 +108,7 @@ struct cuda_device {
     struct fault *fault; /* on the device */
     void *scratch[SCRATCH_USES];
     size_t scratch_size[SCRATCH_USES];
-    uint8_t *staging[2];
-    cudaEvent_t staged[2]; /* the copy from or to that buffer is done */
+    struct staging *staging; /* pinned memory */
 };
 
 static inline struct cuda_device *cuda_of(struct device *device) {
@@ -131,6 +130,32 @@ static inline unsigned blocks_of(int64_t count, int64_t size) {
 /* 4 where every tensor can be read four columns at a time, else 1. */
 int cuda_width(struct tensor a, struct tensor b = {}, struct tensor c = {}, struct tensor d = {});
 
+/* ---- staging.cu ---- */
+
+cudaError_t cuda_staging_open(struct cuda_device *cuda);
+void cuda_staging_close(struct cuda_device *cuda);
+void cuda_upload(struct device *, struct tensor to, const void *from);
+void cuda_download(struct device *, void *to, struct tensor from);
+
+static inline size_t cuda_row_bytes(struct tensor tensor) {
+    return (size_t)tensor.columns * dtype_size(tensor.type);
+}
+
+/* Bytes from one row to the next. */
+static inline size_t cuda_pitch(struct tensor tensor) {
+    return (size_t)tensor.stride * dtype_size(tensor.type);
+}
+
+/* A tensor without gaps as one long row. */
+static inline struct tensor cuda_flat(struct tensor tensor) {
+    if (tensor.stride == tensor.columns) {
+        tensor.columns *= tensor.rows;
+        tensor.stride = tensor.columns;
+        tensor.rows = 1;
+    }
+    return tensor;
+}
+
 /* ---- product.cu ---- */
 
 /* c (+)= …, where `narrow` says whether operands are rounded to bf16 (bf16 ones must be). */
@@ -140,10 +165,18 @@ void cuda_product_forward(struct device *device, const char *operation, struct t
 void cuda_product_input(struct device *device, const char *operation, struct tensor dx,
                         struct tensor dy, struct tensor w, bool accumulate, bool narrow);
 void cuda_product_weight(struct device *device, const char *operation, struct tensor dw,
-                         struct tensor dy, struct tensor x, bool narrow);
+                         struct tensor dy, struct tensor x, bool accumulate, bool narrow);
 /* A bf16 copy of rows, at a stride of whole 16 bytes, in scratch; no data: the device failed. */
 struct tensor cuda_rounded(struct device *device, enum scratch_use use, struct tensor from);
 void cuda_products_close(struct cuda_device *cuda);
+
+/* ---- recording.cu ---- */
+
+void cuda_record_begin(struct device *);
+struct recording *cuda_record_end(struct device *);
+bool cuda_record_valid(const struct device *, const struct recording *recording);
+void cuda_record_run(struct device *, const struct recording *recording);
+void cuda_record_free(struct recording *recording);
 
 /* ---- operations, by file ---- */
 
@@ -152,7 +185,7 @@ void cuda_matmul_forward(struct device *, struct tensor y, struct tensor x, stru
 void cuda_matmul_backward_input(struct device *, struct tensor dx, struct tensor dy,
                                 struct tensor w, bool accumulate);
 void cuda_matmul_backward_weight(struct device *, struct tensor dw, struct tensor dy,
-                                 struct tensor x);
+                                 struct tensor x, bool accumulate);
 
 void cuda_bias_backward(struct device *, struct tensor dbias, struct tensor dy);
 void cuda_embedding_forward(struct device *, struct tensor y, struct tensor tokens,

@@ -101,7 +101,7 @@ void cuda_cross_entropy(struct device *device, struct tensor log_probability, st
             cuda_product_input(device, "cross_entropy", tensor_rows(dx, first, count), chunk.dz, w,
                                false, narrow);
         if (dw.data != nullptr)
-            cuda_product_weight(device, "cross_entropy", dw, chunk.dz, part, narrow);
+            cuda_product_weight(device, "cross_entropy", dw, chunk.dz, part, true, narrow);
     }
     cuda_launched(device, "cross_entropy", x);
 }
@@ -175,7 +175,7 @@ void cuda_kl_divergence(struct device *device, struct tensor divergence, struct 
             cuda_product_input(device, "kl_divergence", tensor_rows(dx, first, count),
                                chunk.loss.dz, w, false, narrow);
         if (dw.data != nullptr)
-            cuda_product_weight(device, "kl_divergence", dw, chunk.loss.dz, part, narrow);
+            cuda_product_weight(device, "kl_divergence", dw, chunk.loss.dz, part, true, narrow);
     }
     cuda_launched(device, "kl_divergence", x);
 }

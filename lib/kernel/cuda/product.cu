@@ -351,10 +351,13 @@ void cuda_product_input(struct device *device, const char *operation, struct ten
 }
 
 void cuda_product_weight(struct device *device, const char *operation, struct tensor dw,
-                         struct tensor dy, struct tensor x, bool narrow) {
+                         struct tensor dy, struct tensor x, bool accumulate, bool narrow) {
     narrow = narrow || dy.type == DTYPE_BF16 || x.type == DTYPE_BF16;
-    if (dy.rows == 0)
+    if (dy.rows == 0) {
+        if (!accumulate)
+            device->operations->zero(device, dw);
         return;
+    }
     if (!operand(device, SCRATCH_LEFT, &dy, narrow) || !operand(device, SCRATCH_RIGHT, &x, narrow))
         return;
     struct product_call call = {};
@@ -370,7 +373,7 @@ void cuda_product_weight(struct device *device, const char *operation, struct te
     call.a = x.data;
     call.b = dy.data;
     call.c = call.d = dw.data;
-    call.beta = 1;
+    call.beta = accumulate ? 1.0f : 0.0f;
     enqueue_product(device, &call);
 }
 
@@ -390,7 +393,8 @@ void cuda_matmul_backward_input(struct device *device, struct tensor dx, struct 
 }
 
 void cuda_matmul_backward_weight(struct device *device, struct tensor dw, struct tensor dy,
-                                 struct tensor x) {
-    cuda_product_weight(device, "matmul_backward_weight", dw, dy, x, cuda_of(device)->narrow);
+                                 struct tensor x, bool accumulate) {
+    cuda_product_weight(device, "matmul_backward_weight", dw, dy, x, accumulate,
+                        cuda_of(device)->narrow);
     cuda_launched(device, "matmul_backward_weight", dw);
 }

@@ -1,9 +1,10 @@
 /*
  * The execution shim's runtime: fibers, warps and blocks, memory between guard zones. Not part of
- * the CUDA library; shim_blas.cu answers cuBLASLt.
+ * the CUDA library; shim_streams.cu has streams and graphs, shim_blas.cu answers cuBLASLt.
  */
 #include "kernel/cuda/shim.h"
 
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -92,7 +93,7 @@ struct machine {
     std::vector<warp> warps;
     std::vector<struct stack> free_stacks;
     std::vector<struct shared_array> shared;
-    std::vector<int> order;
+    std::vector<int> order, warp_order; /* of threads, of warps */
     std::vector<unsigned> blocks;
     const std::function<void()> *body;
     const char *kernel;
@@ -138,14 +139,6 @@ machine *machine_here() {
     the_machine->random = 88172645463325252u ^ (seed ? strtoull(seed, nullptr, 10) << 20 : 0);
     the_machine->shared_memory = static_cast<uint8_t *>(aligned_alloc(64, SHARED_BYTES));
     return the_machine;
-}
-
-cudaError_t fail(cudaError_t status, const char *format, const char *what, size_t number) {
-    if (last_status == cudaSuccess) {
-        last_status = status;
-        snprintf(last_message, sizeof last_message, format, what, number);
-    }
-    return status;
 }
 
 struct stack take_stack(machine *m) {
@@ -303,22 +296,46 @@ void start_block(machine *m, dim3 grid, dim3 block, unsigned index) {
         take_shared(m, nullptr, m->dynamic_size);
 }
 
-void run_block(machine *m) {
-    while (m->live > 0) {
-        bool moved = false;
-        shuffle(m, m->order);
-        for (int i : m->order) {
-            fiber *f = &m->fibers[(size_t)i];
-            if (f->state != FRESH && f->state != RUNNABLE)
-                continue;
-            resume(m, f);
+/* Runs those of the threads named that can go on; whether there were any. */
+bool run_threads(machine *m, std::vector<int> &threads) {
+    bool moved = false;
+    shuffle(m, threads);
+    for (int i : threads) {
+        fiber *f = &m->fibers[(size_t)i];
+        if (f->state != FRESH && f->state != RUNNABLE)
+            continue;
+        resume(m, f);
+        moved = true;
+    }
+    return moved;
+}
+
+/* Each warp in turn, as far as it comes alone. */
+bool run_warps(machine *m) {
+    bool moved = false;
+    shuffle(m, m->warp_order);
+    for (int w : m->warp_order) {
+        std::vector<int> lanes(WARP);
+        for (int i = 0; i < WARP; i++)
+            lanes[(size_t)i] = w * WARP + i;
+        while (run_threads(m, lanes))
             moved = true;
-        }
-        if (!moved) {
-            m->trouble = "some threads wait for others that have gone another way";
-            abandon(m);
-            break;
-        }
+    }
+    return moved;
+}
+
+/*
+ * Some blocks let all threads go on by turns; in others a warp runs ahead of the rest until it has
+ * to wait for them. Either shows what the other may hide.
+ */
+void run_block(machine *m) {
+    bool ahead = draw(m) % 2 == 0;
+    while (m->live > 0) {
+        if (ahead ? run_warps(m) : run_threads(m, m->order))
+            continue;
+        m->trouble = "some threads wait for others that have gone another way";
+        abandon(m);
+        break;
     }
     check_shared(m);
 }
@@ -346,6 +363,17 @@ const char *check_allocations(size_t *size) {
 }
 
 } // namespace
+
+cudaError_t shim_fail(cudaError_t status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    if (last_status == cudaSuccess) {
+        last_status = status;
+        vsnprintf(last_message, sizeof last_message, format, arguments);
+    }
+    va_end(arguments);
+    return status;
+}
 
 /* ---- what kernels call ---- */
 
@@ -428,22 +456,20 @@ void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
     }
 }
 
-void shim_launch(const char *kernel, dim3 grid, dim3 block, size_t shared,
-                 const std::function<void()> &body) {
+/* All blocks of a grid. */
+static void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared,
+                     const std::function<void()> &body) {
     machine *m = machine_here();
     size_t threads = (size_t)block.x * block.y * block.z;
-    if (threads == 0 || threads > MOST_THREADS || threads % WARP != 0 || grid.x == 0 ||
-        grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) {
-        fail(cudaErrorLaunchFailure, "%s: %zu threads a block, or a grid that no device takes",
-             kernel, threads);
-        return;
-    }
     m->threads = (int)threads;
     m->fibers.resize(threads);
     m->warps.resize(threads / WARP);
     m->order.resize(threads);
     for (size_t i = 0; i < threads; i++)
         m->order[i] = (int)i;
+    m->warp_order.resize(threads / WARP);
+    for (size_t i = 0; i < threads / WARP; i++)
+        m->warp_order[i] = (int)i;
     m->blocks.resize((size_t)grid.x * grid.y * grid.z);
     for (size_t i = 0; i < m->blocks.size(); i++)
         m->blocks[i] = (unsigned)i;
@@ -459,14 +485,24 @@ void shim_launch(const char *kernel, dim3 grid, dim3 block, size_t shared,
             break;
     }
     if (m->trouble != nullptr) {
-        fail(cudaErrorLaunchFailure, m->trouble, "", 0);
-        snprintf(last_message, sizeof last_message, "%s: %s", kernel, m->trouble);
+        shim_fail(cudaErrorLaunchFailure, "%s: %s", kernel, m->trouble);
         return;
     }
     size_t size = 0;
     const char *trouble = check_allocations(&size);
-    if (trouble != nullptr && fail(cudaErrorLaunchFailure, "%s", "", 0) != cudaSuccess)
-        snprintf(last_message, sizeof last_message, "%s: %s of %zu bytes", kernel, trouble, size);
+    if (trouble != nullptr)
+        shim_fail(cudaErrorLaunchFailure, "%s: %s of %zu bytes", kernel, trouble, size);
+}
+
+void shim_launch(const char *name, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
+                 const std::function<void()> &body) {
+    size_t threads = (size_t)block.x * block.y * block.z;
+    if (threads == 0 || threads > MOST_THREADS || threads % WARP != 0 || grid.x == 0 ||
+        grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
+        shim_fail(cudaErrorLaunchFailure, "%s: %zu threads a block, or a grid that no device takes",
+                  name, threads);
+    else
+        shim_enqueue(stream, [=] { run_grid(name, grid, block, shared, body); });
 }
 
 /* ---- the runtime ---- */
@@ -479,6 +515,14 @@ const char *cudaGetErrorString(cudaError_t status) {
         return "out of memory";
     case cudaErrorInvalidDevice:
         return "invalid device ordinal";
+    case cudaErrorIllegalState:
+        return "the operation cannot be performed in the present state";
+    case cudaErrorStreamCaptureUnsupported:
+        return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+        return "operation failed due to a previous error during capture";
+    case cudaErrorCapturedEvent:
+        return "operation not permitted on an event last recorded in a capturing stream";
     default:
         return last_message;
     }
@@ -510,36 +554,6 @@ cudaError_t cudaSetDevice(int device) {
     return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
-    *stream = nullptr;
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamDestroy(cudaStream_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
-    *event = nullptr;
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
-    return cudaSuccess;
-}
-
 constexpr int SHIM_MEMORY = 1 << 30; /* bytes that the pretended device has */
 
 cudaError_t cudaMalloc(void **memory, size_t size) {
@@ -547,6 +561,8 @@ cudaError_t cudaMalloc(void **memory, size_t size) {
     for (const allocation &a : allocations())
         used += a.size;
     *memory = nullptr;
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     if (size > SHIM_MEMORY || used + size > SHIM_MEMORY)
         return cudaErrorMemoryAllocation;
     uint8_t *whole = static_cast<uint8_t *>(aligned_alloc(256, room + 2 * GUARD));
@@ -560,6 +576,8 @@ cudaError_t cudaMalloc(void **memory, size_t size) {
 }
 
 cudaError_t cudaFree(void *memory) {
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     std::vector<allocation> &all = allocations();
     for (size_t i = 0; i < all.size(); i++)
         if (all[i].memory == memory) {
@@ -571,11 +589,15 @@ cudaError_t cudaFree(void *memory) {
 }
 
 cudaError_t cudaHostAlloc(void **memory, size_t size, unsigned) {
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     *memory = malloc(size);
     return *memory != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFreeHost(void *memory) {
+    if (!shim_allowed())
+        return cudaErrorStreamCaptureUnsupported;
     free(memory);
     return cudaSuccess;
 }
@@ -586,30 +608,5 @@ cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
         used += a.size;
     *total = SHIM_MEMORY;
     *available = SHIM_MEMORY - used;
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyKind, cudaStream_t) {
-    memmove(to, from, size);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
-                              size_t width, size_t height, cudaMemcpyKind, cudaStream_t) {
-    for (size_t i = 0; i < height; i++)
-        memmove(static_cast<uint8_t *>(to) + i * to_pitch,
-                static_cast<const uint8_t *>(from) + i * from_pitch, width);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemsetAsync(void *memory, int value, size_t size, cudaStream_t) {
-    memset(memory, value, size);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemset2DAsync(void *memory, size_t pitch, int value, size_t width, size_t height,
-                              cudaStream_t) {
-    for (size_t i = 0; i < height; i++)
-        memset(static_cast<uint8_t *>(memory) + i * pitch, value, width);
     return cudaSuccess;
 }

@@ -3,11 +3,17 @@
  * GPU, slowly, and under the sanitizers. Included by device.h alone, instead of CUDA's headers.
  *
  * A block's threads are fibers on one thread of the host. A thread runs until it waits for its warp
- * or its block; who runs next is drawn at random from a seed (LOCKPICK_SHIM_SEED), and so is the
- * order of blocks, so that a result that depends on the order shows. Shared memory starts as NaN in
+ * or its block; who runs next is drawn at random from a seed (LOCKPICK_SHIM_SEED), and so are the
+ * order of blocks and whether a block's warps keep step or run ahead of one another, so that a
+ * result that depends on the order shows. Shared memory starts as NaN in
  * every block. Allocations and shared arrays lie between guard zones that are looked at after every
  * launch. What goes wrong in a launch (a guard overwritten, a barrier that some threads never
  * reach) is reported like an error of CUDA's, with the kernel's name.
+ *
+ * What is enqueued runs at once, unless its stream is being captured: then it is kept, with the
+ * arguments that it had, and runs whenever the graph is launched. As on a device, what cannot be
+ * part of a graph (allocating, freeing, waiting) fails while the thread captures, and the capture
+ * with it.
  *
  * What it cannot show: two threads that add to the same place between two barriers without an
  * atomic, because neither is interrupted in the middle of the addition.
@@ -20,6 +26,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <tuple>
 
 /* ---- the language ---- */
 
@@ -62,15 +69,41 @@ extern const shim_thread *shim_self;
 #define blockDim (shim_self->block_size)
 #define gridDim (shim_self->grid_size)
 
-/* Runs `body` once for every thread of the grid. */
-void shim_launch(const char *kernel, dim3 grid, dim3 block, size_t shared,
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInvalidDevice = 101,
+    cudaErrorIllegalState = 401,
+    cudaErrorLaunchFailure = 719,
+    cudaErrorStreamCaptureUnsupported = 900,
+    cudaErrorStreamCaptureInvalidated = 901,
+    cudaErrorCapturedEvent = 907,
+};
+typedef struct shim_stream *cudaStream_t;
+
+/* Keeps a failure for cudaGetLastError(), the first one. */
+cudaError_t shim_fail(cudaError_t status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Whether a call may go on that no graph can hold; if not, the capture is broken. */
+bool shim_allowed();
+/* Runs `work` now; or, where `stream` is being captured, with every launch of the graph. */
+void shim_enqueue(cudaStream_t stream, const std::function<void()> &work);
+/* Enqueues `body` once for every thread of the grid. */
+void shim_launch(const char *name, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
                  const std::function<void()> &body);
+/* The same for a kernel with the arguments that it has now. */
+template <class... Parameters, class... Arguments>
+void shim_launch_kernel(const char *name, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
+                        void (*kernel)(Parameters...), Arguments... arguments) {
+    std::tuple<Parameters...> bound(arguments...);
+    shim_launch(name, grid, block, shared, stream, [=] { std::apply(kernel, bound); });
+}
 /* The block's array of that call site: poisoned at first use, then the same for all threads. */
 void *shim_shared(const void *site, size_t size);
 void *shim_dynamic_shared();
 
 #define LAUNCH(kernel, grid, block, shared, stream, ...)                                           \
-    ((void)(stream), shim_launch(#kernel, grid, block, shared, [=] { (kernel)(__VA_ARGS__); }))
+    shim_launch_kernel(#kernel, grid, block, shared, stream, kernel, __VA_ARGS__)
 #define SHARED(type, name, ...)                                                                    \
     static char site_of_##name;                                                                    \
     type(&name) __VA_ARGS__ = *reinterpret_cast<type(*) __VA_ARGS__>(                              \
@@ -192,17 +225,13 @@ template <bool TRANSPOSED> void load_matrices(unsigned to[4], const uint16_t *ro
 
 /* ---- the runtime ---- */
 
-enum cudaError_t {
-    cudaSuccess = 0,
-    cudaErrorMemoryAllocation = 2,
-    cudaErrorInvalidDevice = 101,
-    cudaErrorLaunchFailure = 719,
-};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
-typedef struct shim_stream *cudaStream_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 typedef struct shim_event *cudaEvent_t;
+typedef struct shim_graph *cudaGraph_t;
+typedef struct shim_executable *cudaGraphExec_t;
 
 struct cudaDeviceProp {
     char name[256];
@@ -235,6 +264,13 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t size, cudaStream_t stream);
 cudaError_t cudaMemset2DAsync(void *memory, size_t pitch, int value, size_t width, size_t height,
                               cudaStream_t stream);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
+                                 unsigned long long flags);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
 template <class T> cudaError_t cudaFuncSetAttribute(T *, cudaFuncAttribute, int) {
     return cudaSuccess;
 }

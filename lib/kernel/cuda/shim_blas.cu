@@ -1,6 +1,7 @@
 /*
  * The execution shim's cuBLASLt: the few calls of product.cu, answered by OpenBLAS. Matrices are in
- * column-major order, as there; bf16 operands are widened first.
+ * column-major order, as there; bf16 operands are widened first. A product that is captured keeps
+ * its description, which may change or go before the graph is launched.
  */
 #include "kernel/cuda/shim.h"
 
@@ -48,6 +49,15 @@ bool types_go(const shim_matmul *matmul, const shim_layout *a, const shim_layout
            (matmul->epilogue != CUBLASLT_EPILOGUE_BIAS || matmul->bias_type == d->type);
 }
 
+/* What one call asks for. */
+struct shim_product {
+    shim_matmul matmul;
+    shim_layout a_layout, b_layout, c_layout, d_layout;
+    const void *a, *b, *c;
+    void *d;
+    float alpha, beta;
+};
+
 /* A dense copy in f32, in the same order; `leading` becomes the rows. */
 std::vector<float> widened(const void *data, const shim_layout &layout) {
     std::vector<float> copy(layout.rows * layout.columns + 1);
@@ -55,6 +65,28 @@ std::vector<float> widened(const void *data, const shim_layout &layout) {
         for (uint64_t i = 0; i < layout.rows; i++)
             copy[j * layout.rows + i] = element(data, layout.type, j * (size_t)layout.leading + i);
     return copy;
+}
+
+bool fits(const shim_product &p, uint64_t m, uint64_t n, uint64_t k, uint64_t other) {
+    return p.d_layout.rows == m && p.d_layout.columns == n && k == other &&
+           types_go(&p.matmul, &p.a_layout, &p.b_layout, &p.c_layout, &p.d_layout) &&
+           (p.c != p.d || p.c_layout.leading == p.d_layout.leading) &&
+           p.a_layout.leading >= (int64_t)p.a_layout.rows &&
+           p.b_layout.leading >= (int64_t)p.b_layout.rows && p.d_layout.leading >= (int64_t)m;
+}
+
+void multiply(const shim_product &p, uint64_t m, uint64_t n, uint64_t k) {
+    bool biased = p.matmul.epilogue == CUBLASLT_EPILOGUE_BIAS;
+    std::vector<float> left = widened(p.a, p.a_layout), right = widened(p.b, p.b_layout);
+    std::vector<float> sum = p.beta != 0 ? widened(p.c, p.c_layout) : std::vector<float>(m * n + 1);
+    cblas_sgemm(CblasColMajor, p.matmul.transposed[0] ? CblasTrans : CblasNoTrans,
+                p.matmul.transposed[1] ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, p.alpha,
+                left.data(), (int)p.a_layout.rows, right.data(), (int)p.b_layout.rows, p.beta,
+                sum.data(), (int)m);
+    for (uint64_t j = 0; j < n; j++)
+        for (uint64_t i = 0; i < m; i++)
+            put(p.d, p.d_layout.type, j * (size_t)p.d_layout.leading + i,
+                sum[j * m + i] + (biased ? element(p.matmul.bias, p.matmul.bias_type, i) : 0));
 }
 
 } // namespace
@@ -154,28 +186,24 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t matmul, con
                               cublasLtMatrixLayout_t b_layout, const void *beta, const void *c,
                               cublasLtMatrixLayout_t c_layout, void *d,
                               cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *, void *,
-                              size_t, cudaStream_t) {
+                              size_t, cudaStream_t stream) {
+    shim_product p = {*matmul,
+                      *a_layout,
+                      *b_layout,
+                      *c_layout,
+                      *d_layout,
+                      a,
+                      b,
+                      c,
+                      d,
+                      *static_cast<const float *>(alpha),
+                      *static_cast<const float *>(beta)};
     uint64_t m = matmul->transposed[0] ? a_layout->columns : a_layout->rows;
     uint64_t k = matmul->transposed[0] ? a_layout->rows : a_layout->columns;
     uint64_t n = matmul->transposed[1] ? b_layout->rows : b_layout->columns;
     uint64_t other = matmul->transposed[1] ? b_layout->columns : b_layout->rows;
-    float share = *static_cast<const float *>(beta);
-    bool biased = matmul->epilogue == CUBLASLT_EPILOGUE_BIAS;
-    if (d_layout->rows != m || d_layout->columns != n || k != other ||
-        !types_go(matmul, a_layout, b_layout, c_layout, d_layout) ||
-        (c == d && c_layout->leading != d_layout->leading) ||
-        a_layout->leading < (int64_t)a_layout->rows ||
-        b_layout->leading < (int64_t)b_layout->rows || d_layout->leading < (int64_t)m)
+    if (!fits(p, m, n, k, other))
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    std::vector<float> left = widened(a, *a_layout), right = widened(b, *b_layout);
-    std::vector<float> sum = share != 0 ? widened(c, *c_layout) : std::vector<float>(m * n + 1);
-    cblas_sgemm(CblasColMajor, matmul->transposed[0] ? CblasTrans : CblasNoTrans,
-                matmul->transposed[1] ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k,
-                *static_cast<const float *>(alpha), left.data(), (int)a_layout->rows, right.data(),
-                (int)b_layout->rows, share, sum.data(), (int)m);
-    for (uint64_t j = 0; j < n; j++)
-        for (uint64_t i = 0; i < m; i++)
-            put(d, d_layout->type, j * (size_t)d_layout->leading + i,
-                sum[j * m + i] + (biased ? element(matmul->bias, matmul->bias_type, i) : 0));
+    shim_enqueue(stream, [=] { multiply(p, m, n, k); });
     return CUBLAS_STATUS_SUCCESS;
 }
