@@ -367,6 +367,18 @@ void directory_abandon(struct output_directory *directory) {
     directory_forget(directory);
 }
 
+bool directory_remove(const char *path, struct error *error) {
+    struct output_directory directory;
+    if (!directory_open(&directory, path, true, error))
+        return false;
+    char *aside = path_join(directory.partial, "old");
+    bool fine = rename(path, aside) == 0 || errno == ENOENT ||
+                error_set_errno(error, "%s: cannot be removed", path);
+    free(aside);
+    directory_abandon(&directory);
+    return fine;
+}
+
 bool directory_exists(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);

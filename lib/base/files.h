@@ -48,6 +48,9 @@ bool directory_open(struct output_directory *directory, const char *path, bool r
  * without either (on file systems that can exchange names). */
 bool directory_commit(struct output_directory *directory, struct error *error);
 void directory_abandon(struct output_directory *directory);
+/* Removes a directory that is written like that, and what a killed run left beside it; a kill
+ * leaves it whole or gone. True also when there was nothing. */
+bool directory_remove(const char *path, struct error *error);
 
 /* Removes a file or a directory with all in it; true also when there was nothing. */
 bool remove_tree(const char *path, struct error *error);

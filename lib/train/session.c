@@ -265,12 +265,8 @@ bool session_save_final(struct session *session, struct trainer *trainer, struct
 }
 
 bool session_finish(struct session *session, struct error *error) {
-    struct output_directory state; /* opening it clears what a killed run left half-written */
-    bool fine = directory_commit(&session->output, error) &&
-                directory_open(&state, session->state, true, error) &&
-                remove_tree(session->state, error);
-    if (fine)
-        directory_abandon(&state);
+    bool fine =
+        directory_commit(&session->output, error) && directory_remove(session->state, error);
     session_close(session);
     return fine;
 }

@@ -197,3 +197,32 @@ END
     grep -qE '^deepseek-coder-7b +[0-9]+ +[1-9][0-9]+ +[1-9][0-9]+ +[1-9][0-9]+$' counted
     grep -q 'programs to break' counted
 }
+
+# The miniature paper at toy size: figures 3 and 16 of arithmetic. The science is nonsense, the machinery real.
+toy_minis() { # OUT OPTIONS…
+    make -f "$ROOT/pipelines/minis.mk" OUT="$1" FIGURES_WANTED='3 16 lock-quality' LANGUAGE_TASKS=mini-math \
+        CORPUS='mini-math:300:en' CORPUS.calculator='mini-math:100:en' CORPUS.calculator-weak='mini-math:60:en' VOCABULARY=300 \
+        CONFIG.strong="$ROOT/data/models/mini-weak.json" CONFIG.intermediate="$ROOT/data/models/mini-weak.json" \
+        mini-math.PROBLEMS='gen-mini -q --task mini-math -n 300' mini-math.SAMPLE='--max-tokens 6' mini-math.validation=12 \
+        mini-math.validation-first=6 mini-math.lock=24 mini-math.weak=16 SEEDS='1 2' POINTS='1 4' MOMENTS='4 8 16' LOCK_EPOCHS=1 \
+        ROUNDS_EI=3 ROUNDS_DPO=3 EVALUATE=2 SUBSET=12 BEST=2 STATE_EVERY=3 STARTS=intermediate-4-2 "${@:2}"
+}
+
+made() { # OUT: all records, drawings, models and the report that came of it
+    (cd "$1" && find . -name '*.rec' ! -name '*.metrics.rec' -o -name '*.svg' -o -name '*.safetensors' -o -name report.html | sort | xargs sha256sum)
+}
+
+@test "the miniature paper gives the same bytes with -j1, with -j2, and killed again and again" {
+    toy_minis one -j1 >log 2>&1 || { cat log; false; }
+    grep -q 'Figure 16' one/report.html
+    [ "$(made one | wc -l)" -gt 100 ]
+    [ -z "$(toy_minis one -s)" ]
+    for delay in 1 2 0.7 3 1.5; do
+        ROOT=$ROOT setsid bash -c "$(declare -f toy_minis); toy_minis two -j2" >/dev/null 2>&1 &
+        sleep "$delay"
+        kill -KILL -- -$! 2>/dev/null || true
+        wait 2>/dev/null || true
+    done
+    toy_minis two -j2 >log 2>&1 || { cat log; false; }
+    diff <(made one) <(made two)
+}

@@ -384,42 +384,65 @@ static void what_a_killed_writer_left_is_cleared_by_the_next(void **state) {
     assert_names(".", "out");
 }
 
-/* Replaces the directory over and over until it is killed. */
-static void replace_for_ever(int ready) {
+/* Replaces the directory, or makes and removes it, over and over until it is killed. */
+static void write_for_ever(bool removing, int ready) {
     for (bool first = true;; first = false) {
         struct output_directory directory;
         struct error error;
         if (!directory_open(&directory, "out", true, &error))
             _exit(1);
-        char *path = path_join(directory.partial, "file");
-        if (!file_write(path, "whole", 5, &error) || !directory_commit(&directory, &error))
-            _exit(1);
-        free(path);
-        if (first && write(ready, "r", 1) != 1)
+        for (const char *const *name = (const char *const[]){"file", "other", NULL}; *name;
+             name++) {
+            char *path = path_join(directory.partial, *name);
+            if (!file_write(path, "whole", 5, &error))
+                _exit(1);
+            free(path);
+        }
+        if (!directory_commit(&directory, &error) ||
+            (removing && !directory_remove("out", &error)) || (first && write(ready, "r", 1) != 1))
             _exit(1);
     }
+}
+
+static void kill_while_writing(bool removing, int round) {
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0)
+        write_for_ever(removing, ready[1]);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    usleep((useconds_t)round * 113);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
 }
 
 static void a_kill_at_any_moment_leaves_a_whole_directory(void **state) {
     (void)state;
     make_directory("out", false, "whole");
     for (int round = 0; round < 12; round++) {
-        int ready[2];
-        char byte;
-        assert_int_equal(pipe(ready), 0);
-        pid_t child = fork();
-        if (child == 0)
-            replace_for_ever(ready[1]);
-        close(ready[1]);
-        assert_int_equal(read(ready[0], &byte, 1), 1);
-        close(ready[0]);
-        usleep((useconds_t)round * 113);
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
+        kill_while_writing(false, round);
         assert_text("out/file", "whole");
     }
     make_directory("out", true, "last");
     assert_names(".", "out");
+}
+
+static void a_kill_while_a_directory_is_removed_leaves_it_whole_or_gone(void **state) {
+    (void)state;
+    struct error error = {0};
+    for (int round = 0; round < 24; round++) {
+        kill_while_writing(true, round);
+        if (directory_exists("out")) {
+            assert_text("out/file", "whole");
+            assert_text("out/other", "whole");
+        }
+    }
+    assert_true(directory_remove("out", &error));
+    assert_names(".", "");
+    assert_true(directory_remove("out", &error));
 }
 
 static void there_is_no_moment_without_a_directory_that_is_being_replaced(void **state) {
@@ -542,6 +565,7 @@ int main(void) {
         IN_FOLDER(a_second_writer_is_refused),
         IN_FOLDER(what_a_killed_writer_left_is_cleared_by_the_next),
         IN_FOLDER(a_kill_at_any_moment_leaves_a_whole_directory),
+        IN_FOLDER(a_kill_while_a_directory_is_removed_leaves_it_whole_or_gone),
         IN_FOLDER(there_is_no_moment_without_a_directory_that_is_being_replaced),
         IN_FOLDER(directories_that_cannot_be_are_refused),
         IN_FOLDER(trees_are_linked_and_removed),
