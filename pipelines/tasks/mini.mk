@@ -165,7 +165,7 @@ define recipe.translated
 endef
 
 # One model locked on code and on math (SPEC 3, joint).
-mini-joint.PROBLEMS := { $(mini-code.PROBLEMS); $(mini-math.PROBLEMS); }
+mini-joint.PROBLEMS := { $(mini-code.PROBLEMS); $(mini-math.PROBLEMS); } | records shuffle -q --seed $(DATA_SEED)
 mini-joint.JOINS := mini-code mini-math
 mini-joint.validation := 2000
 mini-joint.validation-first := 400
