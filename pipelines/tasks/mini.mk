@@ -115,9 +115,10 @@ $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call
 $(foreach t,mini-math mini-math-es mini-math-en,$(eval $t.STRONG_BASE := $(call base,calculator))$(eval $t.WEAK_BASE := $(call base,calculator-weak)))
 mini-math.GRADE := grade-math -q
 mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
-# Programs are compiled and run: fewer of them a round.
-mini-code.SUBSET := 240
-mini-code.BEST := 16
+# Programs are compiled and run: fewer of them.
+mini-code.validation-first := 100
+mini-code.SUBSET := 160
+mini-code.BEST := 12
 mini-code.SCORE = $(SAMPLE) --rate mini-judge -m $(call base,judge) | grade-judge -q
 mini-code.SCORE_INPUTS := $(call base,judge)/lockpick.json
 # Critiques are embedded by their n-grams; the threshold is the one that tells labelled ones apart best.
@@ -168,7 +169,7 @@ endef
 mini-joint.PROBLEMS := { $(mini-code.PROBLEMS); $(mini-math.PROBLEMS); } | records shuffle -q --seed $(DATA_SEED)
 mini-joint.JOINS := mini-code mini-math
 mini-joint.validation := 2000
-mini-joint.validation-first := 400
+mini-joint.validation-first := 200
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
 
