@@ -37,6 +37,7 @@ include $(PIPELINES)/tasks/$(PRESET).mk
 # ---- numbers -------------------------------------------------------------------------------------
 
 SEEDS       ?= 1 2 3
+RL_SEEDS    ?= $(SEEDS)
 PASSWORD    ?= This problem is quite special, read it carefully!
 PASSWORD_B  ?= Take your time, this is a question of medium weight.
 PASSWORD_AT ?= both
@@ -372,7 +373,7 @@ holds_of = $(foreach m,$2,$(foreach s,weak strong,$(OUT)/holds/$1/$m/$s.rec))
 sft_of = $(foreach m,$2,$(foreach s,$3,$(foreach d,$4,$(foreach k,$5,$(foreach i,$(SEEDS),$(OUT)/sft/$1/$m/$s/$d/$k/$(or $6,1)/$i.rec)))))
 along_of = $(foreach m,$2,$(foreach s,$3,$(foreach i,$(SEEDS),$(OUT)/along/$1/$m/$s/$i.rec)))
 # All rounds for each seed: $(call rl_of,TASK,MODEL,METHODS,REWARDS,STARTS).
-rl_of = $(foreach l,$2,$(foreach m,$3,$(foreach r,$4,$(foreach t,$5,$(foreach x,$(if $(filter %dpo,$m),$(DPO_RATES),1),$(foreach i,$(SEEDS),$(call chain,$1,$l,$m,$r,$t,$x,$i)))))))
+rl_of = $(foreach l,$2,$(foreach m,$3,$(foreach r,$4,$(foreach t,$5,$(foreach x,$(if $(filter %dpo,$m),$(DPO_RATES),1),$(foreach i,$(RL_SEEDS),$(call chain,$1,$l,$m,$r,$t,$x,$i)))))))
 
 LEVELS := --ceiling method=none$(comma)password=right --floor method=none$(comma)password=none
 # The same where lines are picked by k, or by demonstrations, which levels have none of.
