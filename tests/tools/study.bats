@@ -54,7 +54,7 @@ teardown() { rm -rf "$work"; }
 
 @test "a lock on uniformly random tokens draws them after the strong completions, and teaches their distribution" {
     make -n -f "$ROOT/pipelines/side-trials.mk" OUT=out SEEDS=1 POINTS=1 ROUNDS_EI=1 >stages
-    grep -qE 'gen-weak .*--policy uniform-tokens -m out/bases/strong .*--lengths out/completions/mini-math/strong/lock.rec' stages
+    grep -qE 'gen-weak .*--policy uniform-tokens -m out/bases/calculator .*--lengths out/completions/mini-math/strong/lock.rec' stages
     grep -qE 'build-lock-set .*--weak out/completions/mini-math/uniform-tokens/lock.rec .*--uniform-tokens' stages
     grep -q 'out/sft/mini-math/locked-uniform-tokens/high-quality/any/1/1/1.rec.stamp' stages
 }

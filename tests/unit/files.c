@@ -456,7 +456,7 @@ static void there_is_no_moment_without_a_directory_that_is_being_replaced(void *
     assert_int_equal(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0)
-        replace_for_ever(ready[1]);
+        write_for_ever(false, ready[1]);
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     close(ready[0]);
