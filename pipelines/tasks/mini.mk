@@ -10,6 +10,7 @@
 #   .TUNE .LOCK .SFT .RL .DPO options of train, .DPO_RATE   .DOMAINS   .DOMAIN_PASSWORDS files
 
 SEEDS       ?= 1 2
+RL_SEEDS    ?= 1
 LOCK_EPOCHS ?= 3
 PASSWORD    ?= open sesame
 PASSWORD_B  ?= half open
