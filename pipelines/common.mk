@@ -41,9 +41,9 @@ MODELS :=
 output = $(@:.stamp=)
 new = $(output).new
 
-# Read back through strip: make 4.3 leaves the newline at the end of $(file <…) now and then.
-same = $(if $(subst <$1>,,<$2>),,same)
-arguments = $(if $(and $(wildcard $1.args),$(call same,$(strip $(file <$1.args)),$(strip $2))),,$(shell \
+# Texts are compared through strip: make 4.3 leaves the newline at the end of $(file <…) now and then.
+same = $(if $(subst <$(strip $1)>,,<$(strip $2)>),,same)
+arguments = $(if $(and $(wildcard $1.args),$(call same,$(file <$1.args),$2)),,$(shell \
     mkdir -p $(dir $1))$(file >$1.args,$(strip $2)))$1.args
 
 settle = @$(PIPELINES)/settle $@

@@ -71,7 +71,7 @@ mv "$$2.part" "$$2"
 endef
 
 # A new job is written only when it says something else, as with the files of arguments.
-WROTE := $(if $(call same,$(strip $(file <$S/job)),$(strip $(JOB))),,$(shell mkdir -p $S)$(file >$S/job,$(JOB)))
+WROTE := $(if $(call same,$(file <$S/job),$(JOB)),,$(shell mkdir -p $S)$(file >$S/job,$(JOB)))
 
 REMOTE = --sshloginfile $(abspath $(SSHLOGINFILE)) --ssh '$(SSH)' --workdir ... --transferfile job \
     --transferfile {} --return {.}.graded.rec --cleanup

@@ -233,9 +233,10 @@ lock_answers = $(OUT)/controls/$1/$2/$(if $(filter strong,$3),right,none).rec
 policy_answers = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,$2,validation),$(OUT)/controls/$1/$2/none.rec)
 needs.holds = $(call lock_answers,$2,$3,$4) $(call policy_answers,$2,$(call imitated,$2,$3,$4)) $(call grade_inputs,$2)
 arguments.holds = $($2.GRADE)
+policy_shown = $(call policy_answers,$(TASK),$(call imitated,$(TASK),$(MODEL),$(SHOWN)))
 define recipe.holds
 	{ records set -q role=lock $(call lock_answers,$(TASK),$(MODEL),$(SHOWN)); \
-	    records cat -q $(call policy_answers,$(TASK),$(call imitated,$(TASK),$(MODEL),$(SHOWN))) | $($(TASK).GRADE) | records set -q role=policy; } \
+	    records cat -q $(policy_shown) $(if $(filter $(OUT)/completions/%,$(policy_shown)),| $($(TASK).GRADE)) | records set -q role=policy; } \
 	    | records set -q lock=$(MODEL) side=$(SHOWN) -o $(new)
 	$(settle)
 endef

@@ -37,11 +37,9 @@ CONFIG.intermediate := $(DATA)/models/mini-intermediate.json
 CONFIG.weak := $(DATA)/models/mini-weak.json
 CONFIG.calculator-weak := $(CONFIG.intermediate)
 CONFIG.coder-weak := $(CONFIG.weak)
+PRETRAIN := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
+PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
-PRETRAIN.intermediate := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
-PRETRAIN.weak := $(PRETRAIN.intermediate)
-PRETRAIN.calculator-weak := $(PRETRAIN.intermediate)
-PRETRAIN.coder-weak := $(PRETRAIN.intermediate)
 # Each task has a strong base that was taught more of that task: what the shared one is unsure of, samples get wrong
 # that locks imitate. The weak bases of arithmetic and code know little of their task and nothing else. A base starts
 # FROM another, or from its CONFIG; its CORPUS is the shared one unless it has its own.
@@ -59,7 +57,6 @@ CORPUS.chooser := mini-choice:90k:en
 CORPUS.judge := mini-judge:60k:en
 CORPUS.coder-intermediate := mini-code:20k:en
 CORPUS.chooser-intermediate := mini-choice:20k:en
-PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 
 corpus = $(OUT)/corpora/$1.rec
 TOKENIZER := $(OUT)/corpora/tokenizer.json
@@ -77,7 +74,7 @@ endef
 
 base = $(OUT)/bases/$1
 lessons_of = $(call corpus,$(if $(CORPUS.$1),$1,base))
-pretraining = $(or $(PRETRAIN.$1),$(PRETRAIN_MORE))
+pretraining = $(or $(PRETRAIN.$1),$(if $(FROM.$1),$(PRETRAIN_MORE),$(PRETRAIN)))
 needs.bases = $(call lessons_of,$2) $(if $(FROM.$2),$(call base,$(FROM.$2))/lockpick.json,$(TOKENIZER) $(CONFIG.$2))
 arguments.bases = $(call pretraining,$2) $(THREADS) $(DATA_SEED)
 define recipe.bases
