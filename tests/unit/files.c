@@ -404,7 +404,8 @@ static void write_for_ever(bool removing, int ready) {
     }
 }
 
-static void kill_while_writing(bool removing, int round) {
+/* A child that has written the directory once and goes on. */
+static pid_t start_writing(bool removing) {
     int ready[2];
     char byte;
     assert_int_equal(pipe(ready), 0);
@@ -414,6 +415,11 @@ static void kill_while_writing(bool removing, int round) {
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     close(ready[0]);
+    return child;
+}
+
+static void kill_while_writing(bool removing, int round) {
+    pid_t child = start_writing(removing);
     usleep((useconds_t)round * 113);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
@@ -451,15 +457,7 @@ static void there_is_no_moment_without_a_directory_that_is_being_replaced(void *
     assert_int_equal(mkdir("other", 0777), 0);
     if (renameat2(AT_FDCWD, "other", AT_FDCWD, "out", RENAME_EXCHANGE) != 0)
         skip(); /* a file system that cannot exchange names */
-    int ready[2];
-    char byte;
-    assert_int_equal(pipe(ready), 0);
-    pid_t child = fork();
-    if (child == 0)
-        write_for_ever(false, ready[1]);
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
+    pid_t child = start_writing(false);
     int missing = 0;
     for (int i = 0; i < 200000; i++)
         missing += access("out", F_OK) != 0;

@@ -5,6 +5,7 @@
  * that are others than the sound ones and, for a race, not the same every time.
  */
 #include "include/kernel_fixture.h"
+#include "include/shim.h"
 
 enum { TRIES = 8 };
 
@@ -108,23 +109,10 @@ struct outcome {
     int errors;
 };
 
-/* The library of the build's folder, "lib/liblockpick-shim.so"; false where there is none. */
-static bool use_library(const char *name) {
-    char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 256);
-    path[size > 0 ? size : 0] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return false;
-    snprintf(slash, 256, "/../%s", name);
-    setenv("LOCKPICK_CUDA_LIBRARY", path, 1);
-    return access(path, R_OK) == 0;
-}
-
 static struct outcome outcome_of(const char *library, kernel_work *work) {
     struct outcome outcome = {.errors = 0};
     struct error error = {0};
-    if (!use_library(library))
+    if (!shim_use(library, true))
         fail_msg("%s is not there; make build-tests builds it", library);
     struct fixture f = {.device = device_open("cuda", 1, &error)};
     if (f.device == NULL)
