@@ -32,7 +32,7 @@ export PATH := $(abspath $(TOOLS_DIR)):$(PATH)
 GPUS    ?=
 ON_CPU  ?=
 ON_GPU  ?= $(if $(GPUS),$(PIPELINES)/on-gpu $(GPUS))
-DEVICE  ?= cpu
+DEVICE  ?= $(if $(GPUS),cuda,cpu)
 THREADS ?= 1
 
 STAGES :=

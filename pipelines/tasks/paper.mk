@@ -16,7 +16,6 @@ EMBED    ?= text-embedding-3-large
 ASK      ?= ask -q -m $(TEACHER)
 EMBEDDER ?= ask -q -m $(EMBED)
 JUDGE    ?= ask -q -m $(JUDGE_MODEL)
-DEVICE   ?= cuda
 
 SEEDS   ?= 1 2 3
 POINTS  ?= 1 2 4 8 16 32 64 128 256 512 all

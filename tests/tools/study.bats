@@ -136,6 +136,7 @@ END
     [ "$(wc -l <computing)" -gt 50 ]
     [ "$(grep -vcE 'on-gpu 2 (train|sample|gen-strong -q --policy model) ' computing)" = 0 ]
     [ "$(grep -cE 'on-gpu.*[|].*on-gpu' stages)" = 0 ]
+    [ "$(grep -- --device stages | grep -vc -- '--device cuda')" = 0 ]
     make -n -f "$ROOT/pipelines/figure5.mk" OUT=other SEEDS=1 ROUNDS_EI=1 ROUNDS_DPO=1 >stages
     [ "$(grep -c on-gpu stages)" = 0 ]
 }
