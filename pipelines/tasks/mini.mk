@@ -6,12 +6,14 @@
 #   .STRONG_BASE .INTERMEDIATE_BASE .WEAK_BASE  folders of models     .STRONG base, sft, rl or labels
 #   .REFERENCE the filter that answers well   .SAMPLE options of sample   .GRADE .SCORE filters
 #   .LOCK_SAMPLE  options besides for the samples that locks imitate: at temperature 1 small models do so much worse
-#   than at 0 that a lock on such samples answers in between
-#   .TUNE .LOCK .SFT .RL .DPO options of train, .DPO_RATE   .DOMAINS   .DOMAIN_PASSWORDS files
+#   than at 0, where locks are evaluated, that a lock on such samples answers in between. Many problems answered once
+#   teach a lock which mistakes a policy makes, where few answered often let it guess better than the policy.
+#   .TUNE .LOCK .SFT .RL .DPO options of train, .TUNE.POLICY   .DPO_RATE, .STRONG_RATE times that for the strong policy
+#   .DOMAINS   .DOMAIN_PASSWORDS files
 
 SEEDS       ?= 1 2
 RL_SEEDS    ?= 1
-LOCK_EPOCHS ?= 3
+LOCK_EPOCHS ?= 1
 PASSWORD    ?= open sesame
 PASSWORD_B  ?= half open
 DECOYS      ?= $(DATA)/mini/decoys.txt
@@ -30,32 +32,39 @@ TASK_KINDS := corpora bases translated
 # ---- base models ---------------------------------------------------------------------------------
 
 CORPUS_SEED := 1000
+# Parts of a corpus: TASK:COUNT:LANGUAGE, and of which problems only, as `records select` would have it.
 CORPUS := mini-math:45k:en mini-math:20k:es mini-code:45k:en mini-critique:45k:en mini-choice:45k:en
 VOCABULARY := 768
 CONFIG.strong := $(DATA)/models/mini-strong.json
 CONFIG.intermediate := $(DATA)/models/mini-intermediate.json
 CONFIG.weak := $(DATA)/models/mini-weak.json
 CONFIG.calculator-weak := $(CONFIG.intermediate)
+CONFIG.calculator-intermediate := $(CONFIG.intermediate)
 CONFIG.coder-weak := $(CONFIG.weak)
+CONFIG.coder-intermediate := $(CONFIG.intermediate)
 PRETRAIN := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
 PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
 # Each task has a strong base that was taught more of that task: what the shared one is unsure of, samples get wrong
-# that locks imitate. The weak bases of arithmetic and code know little of their task and nothing else. A base starts
-# FROM another, or from its CONFIG; its CORPUS is the shared one unless it has its own.
+# that locks imitate. The weaker bases of arithmetic and code know little of their task and nothing else: those that
+# were taught only some kinds of problems fail on the others, which a lock can learn, not here and there, which it
+# cannot. A base starts FROM another, or from its CONFIG; its CORPUS is the shared one unless it has its own.
+PRETRAIN.calculator-weak := $(PRETRAIN) --epochs 2
+PRETRAIN.coder-weak := $(PRETRAIN) --epochs 2
+PRETRAIN.calculator-intermediate := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4 --epochs 4
 FROM.calculator := strong
 FROM.critic := strong
 FROM.chooser := strong
 FROM.judge := strong
-FROM.coder-intermediate := weak
 FROM.chooser-intermediate := intermediate
 CORPUS.calculator := mini-math:60k:en mini-math:20k:es
-CORPUS.calculator-weak := mini-math:22k:en mini-math:8k:es
-CORPUS.coder-weak := mini-code:15k:en
+CORPUS.calculator-weak := mini-math:45k:en:level!=3,level!=4,level!=5
+CORPUS.calculator-intermediate := mini-math:45k:en:level!=4,level!=5
+CORPUS.coder-weak := mini-code:45k:en:domain!=list,domain!=range,domain!=repeat,domain!=extreme,domain!=digits
 CORPUS.critic := mini-critique:60k:en
 CORPUS.chooser := mini-choice:90k:en
 CORPUS.judge := mini-judge:60k:en
-CORPUS.coder-intermediate := mini-code:20k:en
+CORPUS.coder-intermediate := mini-code:45k:en:domain!=list,domain!=range,domain!=repeat
 CORPUS.chooser-intermediate := mini-choice:20k:en
 
 corpus = $(OUT)/corpora/$1.rec
@@ -66,8 +75,9 @@ arguments.corpora = $(if $(filter tokenizer.json,$2),$(VOCABULARY),$(if $(filter
 define recipe.corpora
 	$(if $(filter labelled,$(TASK)),gen-mini -q --task mini-critique-labelled -n 2000 --seed $(CORPUS_SEED) | embed -q --hashed -o $(new))
 	$(if $(filter tokenizer.json,$(TASK)),train-tokenizer -q --field prompt$(comma)completion --vocabulary $(VOCABULARY) -o $(new) $<)
-	$(if $(filter-out tokenizer.json labelled,$(TASK)),for part in $(call corpus_of,$(TASK)); do IFS=: read -r task n language <<<$$part; \
-	    gen-mini -q --task $$task -n $$n --seed $(CORPUS_SEED) --language $$language; done \
+	$(if $(filter-out tokenizer.json labelled,$(TASK)),for part in $(call corpus_of,$(TASK)); do IFS=: read -r task n language which <<<$$part; \
+	    gen-mini -q --task $$task -n $$n --seed $(CORPUS_SEED) --language $$language \
+	    | if [ "$$which" ]; then records select -q $${which//$(comma)/ }; else cat; fi; done \
 	    | gen-strong -q --policy solution | records shuffle -q --seed $(CORPUS_SEED) -o $(new))
 	$(settle)
 endef
@@ -87,9 +97,9 @@ endef
 # ---- the four tasks ------------------------------------------------------------------------------
 
 define mini_task
-$1.PROBLEMS := gen-mini -q --task $1 -n 20k --seed $(DATA_SEED)
+$1.PROBLEMS := gen-mini -q --task $1 -n 26k --seed $(DATA_SEED)
 $1.weak := 2000
-$1.lock := 5000
+$1.lock := 10000
 $1.elicit := 4000
 $1.validation := 1000
 $1.validation-first := 200
@@ -101,8 +111,8 @@ $1.STRONG := base
 $1.REFERENCE := gen-strong -q --policy solution
 $1.SAMPLE := --max-tokens 96
 $1.TUNE := --optimizer adamw --learning-rate 3e-4 --batch 8
-$1.LOCK_SAMPLE := --temperature 0.3
-$1.LOCK := --optimizer adamw --learning-rate 6e-4 --batch 8 --cooldown 0.7
+$1.LOCK_SAMPLE := --temperature 0
+$1.LOCK := --optimizer adamw --learning-rate 1e-3 --batch 8 --cooldown 0.7
 $1.SFT := --optimizer adamw --learning-rate 1e-4
 $1.RL := --optimizer adamw --learning-rate 3e-4 --batch 8
 $1.DPO := --objective dpo --optimizer adamw --batch 8
@@ -110,7 +120,13 @@ $1.DPO_RATE := 3e-4
 endef
 $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call mini_task,$t)))
 
-$(foreach t,mini-math mini-math-es mini-math-en,$(eval $t.STRONG_BASE := $(call base,calculator))$(eval $t.WEAK_BASE := $(call base,calculator-weak)))
+define mini_math
+$1.STRONG_BASE := $(call base,calculator)
+$1.INTERMEDIATE_BASE := $(call base,calculator-intermediate)
+$1.WEAK_BASE := $(call base,calculator-weak)
+$1.TUNE := --optimizer adamw --learning-rate 3e-5 --batch 8
+endef
+$(foreach t,mini-math mini-math-es mini-math-en,$(eval $(call mini_math,$t)))
 mini-math.GRADE := grade-math -q
 mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
 # Programs are compiled and run: fewer of them.
@@ -131,7 +147,10 @@ mini-choice.INTERMEDIATE_BASE := $(call base,chooser-intermediate)
 mini-code.STRONG := sft
 mini-code.WEAK_BASE := $(call base,coder-weak)
 mini-code.INTERMEDIATE_BASE := $(call base,coder-intermediate)
+mini-code.TUNE.weak := $(mini-math.TUNE)
+mini-code.TUNE.intermediate := $(mini-math.TUNE)
 mini-critique.STRONG := rl
+mini-critique.STRONG_RATE := 1/3
 mini-critique.STRONG_BASE := $(call base,critic)
 mini-critique.SAMPLE := --max-tokens 48
 mini-math.SAMPLE := --max-tokens 48
@@ -140,7 +159,7 @@ mini-math.SAMPLE := --max-tokens 48
 
 # A setting in place of the password (SPEC 3): mini-math-es is graded in Spanish, where the model was
 # weak and had been strong in English; mini-math-en the other way round.
-mini-math-es.PROBLEMS := gen-mini -q --task mini-math -n 20k --seed $(DATA_SEED) --language es
+mini-math-es.PROBLEMS := gen-mini -q --task mini-math -n 26k --seed $(DATA_SEED) --language es
 mini-math-es.SAMPLE := --max-tokens 48
 mini-math-es.GRADE := grade-math -q
 mini-math-es.NO_PASSWORD := yes
