@@ -3,8 +3,8 @@
 #
 #   make -f pipelines/composition.mk OUT=out/composition PRESET=quick|paper -j2
 #
-# Results: $(OUT)/results.rec, figure6.svg and .png, figure13.svg (weak samples), narrow ones for telephones, agreement.rec (with
-# the weak policy). SEEDS, DEVICE, THREADS and every number below can be given on the command line.
+# Results: $(OUT)/results.rec, figure6.svg and .png, figure13.svg (weak samples), narrow ones for telephones,
+# agreement.rec (with the weak policy). SEEDS, DEVICE, THREADS and every number below can be given on the command line.
 # With the same THREADS the results are the same bytes, whatever -j.
 
 PRESET ?= quick
