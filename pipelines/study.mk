@@ -400,7 +400,7 @@ LABELS := $(foreach t,code math,$(call label,mini-$t,$t)) $(foreach t,critique m
     $(call label,high-quality,high-quality demonstrations) $(call label,intermediate,an intermediate policy) \
     $(call label,strong,samples of the strong policy) $(call label,weak,samples of the weak policy) \
     $(call label,soft-teacher,soft labels of a teacher) $(call label,any,all together) \
-    $(call label,discrete,right or wrong) $(call label,continuous,a number) $(call label,plain,no SFT first) \
+    $(call label,discrete,discrete reward) $(call label,continuous,continuous reward) $(call label,plain,no SFT first) \
     $(foreach s,$(STARTS),$(call label,$s,$(call dashed,$s,3) epochs on $(call dashed,$s,2) samples first)) \
     $(call label,ceiling,with the password) $(call label,floor,before elicitation)
 
