@@ -3,8 +3,8 @@
 #
 #   make -f pipelines/composition.mk OUT=out/composition PRESET=quick|paper -j2
 #
-# Results: $(OUT)/results.rec, figure6.svg and .png, figure13.svg (weak samples), agreement.rec (with
-# the weak policy). SEEDS, DEVICE, THREADS and every number below can be given on the command line.
+# Results: $(OUT)/results.rec, figure6.svg and .png, figure13.svg (weak samples), narrow ones for telephones,
+# agreement.rec (with the weak policy). SEEDS, DEVICE, THREADS and every number below can be given on the command line.
 # With the same THREADS the results are the same bytes, whatever -j.
 
 PRESET ?= quick
@@ -69,8 +69,9 @@ RUN_SAMPLE = $(ON_GPU) sample -q --device $(DEVICE) --threads $(THREADS) --max-t
 LOCKED := scratch $(SFT_SIZES:%=sft-%)
 ALL_MODELS := $(LOCKED) never-locked
 
+DRAWINGS := figure6.svg figure6-narrow.svg figure6.png figure13.svg figure13-narrow.svg
 .PHONY: all
-all: $(OUT)/report.txt $(OUT)/figure6.svg $(OUT)/figure6.png $(OUT)/figure13.svg
+all: $(OUT)/report.txt $(DRAWINGS:%=$(OUT)/%)
 
 # ---- problems ------------------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ $(foreach k,$(POINTS),$(eval EPOCHS.$k := $(call epochs,$k)) \
 
 GRADED := $(filter $G/%,$(STAGES))
 STAGES += $(OUT)/results.rec $P/weak.rec $(OUT)/agreement.rec $(OUT)/report.txt \
-          $(OUT)/figure6.svg $(OUT)/figure6.png $(OUT)/figure13.svg
+          $(DRAWINGS:%=$(OUT)/%)
 $(OUT)/results.rec.stamp: $(GRADED) $(call arguments,$(OUT)/results.rec,$(GRADED))
 	records cat -q $(GRADED) | records set -q experiment=composition \
 	    | aggregate -q --by experiment,model,method,k,password --subset all,locked --choose moment \
@@ -231,21 +232,21 @@ $(OUT)/agreement.rec.stamp: $P/weak.rec $(foreach m,$(LOCKED),$G/$m-none.rec $G/
 
 FIGURE := --x k --log-x --series model --where subset=all --x-label 'demonstrations' \
     --y-label 'correctness without password, all problems' \
-    --ceiling method=none$(comma)password=right --floor method=none$(comma)password=none
+    --ceiling method=none$(comma)password=right --floor method=none$(comma)password=none \
+    --label scratch='locked from scratch' $(foreach s,$(SFT_SIZES),--label sft-$s='locked by fine-tuning on $s examples') \
+    --label never-locked='never locked' --label ceiling='with the password' --label floor='before elicitation'
 FIGURE6 := $(FIGURE) --where method=sft --where password=none \
     --title 'SFT on k demonstrations: locked from scratch and by fine-tuning'
 FIGURE13 := $(FIGURE) --where method=sft-weak --where password=none \
     --title 'SFT on k samples of the weak policy'
 
-$(OUT)/figure6.svg.stamp: $(OUT)/results.rec $(call arguments,$(OUT)/figure6.svg,$(FIGURE6))
-	plot -q $(FIGURE6) --format svg -o $(new) $<
-	$(settle)
-$(OUT)/figure6.png.stamp: $(OUT)/results.rec $(call arguments,$(OUT)/figure6.png,$(FIGURE6))
-	plot -q $(FIGURE6) --format png -o $(new) $<
-	$(settle)
-$(OUT)/figure13.svg.stamp: $(OUT)/results.rec $(call arguments,$(OUT)/figure13.svg,$(FIGURE13))
-	plot -q $(FIGURE13) --format svg -o $(new) $<
-	$(settle)
+# As wide as a page, and as a telephone.
+define drawing
+$(OUT)/$1.stamp: $(OUT)/results.rec $(call arguments,$(OUT)/$1,$($2) $3)
+	plot -q $$($2) $3 -o $$(new) $$<
+	$$(settle)
+endef
+$(foreach d,$(DRAWINGS),$(eval $(call drawing,$d,$(if $(filter figure6%,$d),FIGURE6,FIGURE13),--format $(subst .,,$(suffix $d))$(if $(findstring narrow,$d), --size 390))))
 
 $(OUT)/report.txt.stamp: $(OUT)/results.rec $(OUT)/agreement.rec
 	{ echo 'Correctness on validation problems, mean over seeds (k = 0: before elicitation)'; echo; \

@@ -8,14 +8,16 @@ domains_of = $(or $(DOMAINS.$(word 1,$(subst /, ,$1)).$(call FIELD_OF,$1)))
 study_files = $(foreach m,locked $(word 2,$(subst /, ,$1)),$(call before_of,$(word 1,$(subst /, ,$1)),$m,none right) \
     $(call sft_of,$(word 1,$(subst /, ,$1)),$m,high-quality,any $(call domains_of,$1),$(DOMAIN_POINTS)))
 over_panel = $(if $(filter task,$1),over,task)
+# What rows call 3 is level 3.
+level_names = $(foreach d,$(filter level-%,$(foreach s,$(call studies,$1),$(call domains_of,$s))),$(call label,$(call trained_on,$d),$(subst -, ,$d)))
 define domain_figure
 DRAWINGS.figure4-$1 := figure4-$1 figure10-$1
 AGGREGATE.figure4-$1 := --by $(BY)$(if $(filter task,$1),,$(comma)$1) --choose moment --choose-within $(if $(filter \
     task,$1),$(WITHIN:task$(comma)%=%),$(WITHIN)) --over $1 --except trained_on --gap --per $(if $(filter task,$1),,task$(comma))model
 PLOT.figure4-$1 := --x trained_on --x-categories --x-label 'trained on' --y-label 'correctness without password' --panel $(call over_panel,$1) \
-    --series model --where method=sft --where password=none --where k=$(lastword $(DOMAIN_POINTS)) $(K_LEVELS) \
+    --series model --where method=sft --where password=none --where k=$(lastword $(DOMAIN_POINTS)) $(K_LEVELS) $(call level_names,$1) \
     --title 'SFT on $(lastword $(DOMAIN_POINTS)) demonstrations of one domain: correctness on the others'
-PLOT.figure10-$1 := $(K_AXIS) --panel $(call over_panel,$1) --series trained_on,model --where method=sft --where password=none \
+PLOT.figure10-$1 := $(K_AXIS) --panel $(call over_panel,$1) --series trained_on,model --where method=sft --where password=none $(call level_names,$1) \
     --title 'SFT on few demonstrations of one domain: correctness on the others'
 $$(call figure,figure4-$1,$(foreach s,$(call studies,$1),$(call study_files,$s)))
 endef

@@ -4,7 +4,7 @@ include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 DRAWINGS.lock-quality := lock-quality
 AGGREGATE.lock-quality := --by task,lock,side --compare role=lock,policy --margin $(MARGIN)
 PLOT.lock-quality := --x lock --x-categories --x-label 'lock' --y difference --error low,high --y-label 'lock less policy, correctness' \
-    --panel task --series side --title 'Do the locks hold?'
+    --panel task --series side $(call label,strong,with the password) $(call label,weak,without) --title 'Do the locks hold?'
 $(call figure,lock-quality,$(foreach t,$(LANGUAGE_TASKS),$(call holds_of,$t,locked $(if $(filter $t,$(WEAK_POLICY_TASKS)),locked-stronger locked-fixedrdm))))
 
 include $(PIPELINES)/study-end.mk

@@ -3,7 +3,8 @@ include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
 DRAWINGS.side-trials := side-kept side-locks
 AGGREGATE.side-trials := $(ROWS)
-PLOT.side-kept := $(SAMPLES_AXIS) --series method $(foreach n,$(KEPT),--where method=expert-iteration-$n) $(LEVELS) \
+PLOT.side-kept := $(SAMPLES_AXIS) --series method $(foreach n,$(KEPT),--where method=expert-iteration-$n) \
+    $(foreach l,$(LEVELS),$(if $(filter --%,$l),$l,$l$(comma)task=$(KEPT_TASK)$(comma)model=locked)) \
     --title 'Expert iteration, by how many are kept'
 PLOT.side-locks := $(K_AXIS) --panel task --series model --where method=sft --where demos=high-quality --where password=none $(DEMOS_LEVELS) \
     --title 'Other passwords; locks on random answers and tokens'

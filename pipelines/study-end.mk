@@ -25,12 +25,12 @@ $(foreach d,$(DRAWINGS.$1),$(call drawing_rule,$1,$d))
 endef
 define drawing_rule
 
-$(OUT)/$1/$2.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/$2.svg,$(PLOT.$2))
-	plot -q $$(PLOT.$2) --format svg -o $$(new) $$<
+$(OUT)/$1/$2.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/$2.svg,$(PLOT.$2) $(LABELS))
+	plot -q $$(PLOT.$2) $$(LABELS) --format svg -o $$(new) $$<
 	$$(settle)
 
-$(OUT)/$1/$2-narrow.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/$2-narrow.svg,$(PLOT.$2))
-	plot -q $$(PLOT.$2) --size 390 --format svg -o $$(new) $$<
+$(OUT)/$1/$2-narrow.svg.stamp: $(OUT)/$1/results.rec $(call arguments,$(OUT)/$1/$2-narrow.svg,$(PLOT.$2) $(LABELS))
+	plot -q $$(PLOT.$2) $$(LABELS) --size 390 --format svg -o $$(new) $$<
 	$$(settle)
 
 endef

@@ -384,6 +384,27 @@ DEMOS_LEVELS := $(subst method=none,method=none$(comma)demos=none,$(LEVELS))
 K_AXIS := --x k --log-x --x-label demonstrations --y-label 'correctness without password'
 SAMPLES_AXIS := --x samples --x-label 'samples generated and graded' --y-label 'correctness without password'
 
+# What drawings call what rows name; a drawing's own labels, in PLOT.DRAWING, come first. A model is a lock.
+label = --label $1='$2'
+LABELS := $(foreach t,code math,$(call label,mini-$t,$t)) $(foreach t,critique mini-critique,$(call label,$t,critiques)) \
+    $(foreach t,choice mini-choice,$(call label,$t,multiple choice)) \
+    $(foreach t,mini-math-es math-es,$(call label,$t,weak in Spanish)) $(foreach t,mini-math-en math-en,$(call label,$t,weak in English)) \
+    $(call label,locked,the usual lock) $(call label,locked-stronger,lock on a stronger policy) \
+    $(call label,locked-fixedrdm,lock on random tokens) $(call label,locked-uniform,lock on uniform answers) \
+    $(call label,locked-uniform-tokens,lock on uniform tokens) $(call label,soft,lock on soft labels) \
+    $(call label,adversarial,adversarial lock) $(foreach f,domain level task,$(call label,per-$f,a password for each $f)) \
+    $(foreach d,$(HELD_OUT),$(call label,held-out-$d,lock without $d)) \
+    $(call label,password-short,short password) $(call label,password-code,password of code) \
+    $(call label,sft,SFT) $(call label,sft-4,SFT with 4 times the epochs) $(call label,filtered-sft,SFT on filtered samples) \
+    $(call label,dpo,DPO) $(call label,iterated-dpo,iterated DPO) $(call label,expert-iteration,expert iteration) \
+    $(foreach n,$(KEPT),$(call label,expert-iteration-$n,$n kept)) \
+    $(call label,high-quality,high-quality demonstrations) $(call label,intermediate,an intermediate policy) \
+    $(call label,strong,samples of the strong policy) $(call label,weak,samples of the weak policy) \
+    $(call label,soft-teacher,soft labels of a teacher) $(call label,any,all together) \
+    $(call label,discrete,discrete reward) $(call label,continuous,continuous reward) $(call label,plain,no SFT first) \
+    $(foreach s,$(STARTS),$(call label,$s,$(call dashed,$s,3) epochs on $(call dashed,$s,2) samples first)) \
+    $(call label,ceiling,with the password) $(call label,floor,before elicitation)
+
 # How rows are grouped, and what is chosen among: the moment of SFT by the best mean (G.3), the learning rate
 # of DPO over all rounds (SPEC 6).
 BY := task,model,method,demos,trained_on,k,reward,start,round,samples,password

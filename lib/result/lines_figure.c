@@ -85,17 +85,44 @@ static size_t names_find(const struct names *names, const char *name) {
     return SIZE_MAX;
 }
 
-static const char *label_of(const struct lines_settings *settings, const char *name) {
+static const char *find_label(const struct lines_settings *settings, struct text name) {
     for (size_t i = 0; i < settings->label_count; i++)
-        if (strcmp(settings->labels[i].name, name) == 0)
+        if (text_is(name, settings->labels[i].name))
             return settings->labels[i].shown;
-    return name;
+    return NULL;
+}
+
+/* What stands for a name, the caller's: its label, or those of the values that it is made of. */
+static char *shown_name(const struct lines_settings *settings, const char *name) {
+    const char *whole = find_label(settings, text_of(name));
+    if (whole)
+        return copy_text(whole);
+    struct buffer shown = {0};
+    while (name) {
+        const char *comma = strstr(name, ", ");
+        const struct text part = {name, comma ? (size_t)(comma - name) : strlen(name)};
+        const char *label = find_label(settings, part);
+        const struct text own = label ? text_of(label) : part;
+        if (shown.size > 0 && own.size > 0)
+            buffer_append_text(&shown, ", ");
+        buffer_append(&shown, own.bytes, own.size);
+        name = comma ? comma + 2 : NULL;
+    }
+    buffer_append(&shown, "", 1);
+    return (char *)shown.data;
+}
+
+static void show_name(const struct lines_settings *settings, const char *name,
+                      struct figure_names *shown) {
+    char *text = shown_name(settings, name);
+    figure_names_add(shown, text);
+    free(text);
 }
 
 static void show_names(const struct lines_settings *settings, const struct names *names,
                        struct figure_names *shown) {
     for (size_t i = 0; i < names->count; i++)
-        figure_names_add(shown, label_of(settings, names->items[i]));
+        show_name(settings, names->items[i], shown);
 }
 
 /* ---- points ---- */
@@ -241,7 +268,7 @@ static void add_panel(struct lines *lines, struct series *series, size_t count,
     struct figure_panel *panel = &figure->panels[figure->panel_count++];
     struct names categories = find_categories(lines, series, count);
     const char *name = series->place.panel;
-    panel->title = copy_text(label_of(lines->settings, name));
+    panel->title = shown_name(lines->settings, name);
     panel->lines = allocate(count, sizeof *panel->lines);
     for (size_t i = 0; i < count; i++)
         add_line(lines, &series[i], colors, styles, &categories, panel);
@@ -293,7 +320,7 @@ bool lines_figure(struct lines *lines, struct figure *figure, size_t *left_out,
     show_names(settings, &colors, &figure->colors);
     show_names(settings, &styles, &figure->styles);
     for (size_t i = 0; i < settings->level_count; i++)
-        figure_names_add(&figure->level_names, label_of(settings, settings->levels[i].name));
+        show_name(settings, settings->levels[i].name, &figure->level_names);
     const bool fine = fill_panels(lines, &colors, &styles, figure, error);
     free(colors.items);
     free(styles.items);

@@ -351,6 +351,37 @@ static bool take_mean(const struct measuring *measuring, const json_t *json, int
     return fine;
 }
 
+static int compare_downward(const void *a, const void *b) {
+    const double x = ((const struct measure *)a)->value, y = ((const struct measure *)b)->value;
+    return (x < y) - (x > y);
+}
+
+/* The N-th largest of several: above a border where N of them are. */
+static bool take_largest(const struct measuring *measuring, const json_t *json, int depth,
+                         struct measure *measure, struct error *error) {
+    static const char *const keys[] = {"largest", "of", NULL};
+    const json_t *list = json_object_get(json, "of"), *number = json_object_get(json, "largest");
+    const size_t count = json_array_size(list);
+    if (!json_known_keys(json, keys, error))
+        return false;
+    if (count == 0 || count > MEAN_LIMIT)
+        return error_set(error, "'of' is no list of 1 to %d numbers", MEAN_LIMIT);
+    const json_int_t place = json_integer_value(number);
+    if (!json_is_integer(number) || place < 1 || place > (json_int_t)count)
+        return error_set(error, "'largest' is no whole number from 1 to %zu, how many 'of' has",
+                         count);
+    struct measure *parts = allocate(count, sizeof *parts);
+    bool fine = true;
+    for (size_t i = 0; fine && i < count; i++)
+        fine = take(measuring, json_array_get(list, i), depth, &parts[i], error);
+    if (fine && all_equal(parts, count, measure)) {
+        qsort(parts, count, sizeof *parts, compare_downward);
+        *measure = parts[place - 1];
+    }
+    free(parts);
+    return fine;
+}
+
 /* ---- gaps ---- */
 
 /* Floor and ceiling. */
@@ -461,7 +492,7 @@ static bool take(const struct measuring *measuring, const json_t *json, int dept
                      struct error *);
     } kinds[] = {
         {"gap", take_gap},   {"difference", take_difference}, {"ratio", take_ratio},
-        {"mean", take_mean}, {"reaches", take_reach},
+        {"mean", take_mean}, {"reaches", take_reach},         {"largest", take_largest},
     };
     *measure = (struct measure){.error = NAN};
     if (depth == DEPTH_LIMIT)
@@ -478,7 +509,7 @@ static bool take(const struct measuring *measuring, const json_t *json, int dept
     if (json_object_get(json, "where"))
         return take_rows(measuring, json, measure, error);
     return error_set(error, "a number, the name of one, or an object with 'where', 'gap', "
-                            "'difference', 'ratio', 'mean' or 'reaches' would be right");
+                            "'difference', 'ratio', 'mean', 'largest' or 'reaches' would be right");
 }
 
 bool measure_take(const struct measuring *measuring, const json_t *json, struct measure *measure,

@@ -27,7 +27,9 @@ results() { sha256sum <"$T/${1:-out}/results.rec"; }
         [ "$(grep -c "\"$field\":" rows)" = "$(wc -l <rows)" ]
     done
     grep -q '"subset":"locked"' rows
-    [ -s out/figure6.svg ] && [ -s out/figure6.png ] && [ -s out/figure13.svg ]
+    [ -s out/figure6.png ]
+    for drawing in figure6 figure6-narrow figure13 figure13-narrow; do [ -s out/$drawing.svg ]; done
+    grep -q '>locked by fine-tuning on 16 examples<' out/figure6.svg
     grep -q '80 %' out/report.txt
 
     # A repetition in place does nothing.

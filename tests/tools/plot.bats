@@ -107,6 +107,16 @@ panels() {
     grep -q '<desc>.*Panels: Mathematics; code. Lines: good demonstrations; llama.</desc>' f.svg
 }
 
+@test "values in one name have labels of their own, unless they have one together or it is empty" {
+    tasks >tasks.rec
+    panels --panel task,model --label math=Mathematics --label m='the model' --label 'code, m=programs' -o f.svg tasks.rec
+    [ "$(grep -cF '>Mathematics, the model<' f.svg)" = 1 ]
+    [ "$(grep -cF '>programs<' f.svg)" = 1 ]
+    panels --panel task,model --label math=Mathematics --label m= -o f.svg tasks.rec
+    [ "$(grep -cF '>Mathematics<' f.svg)" = 1 ]
+    [ "$(grep -cF '>code<' f.svg)" = 1 ]
+}
+
 @test "a description and a title are an SVG's own, whatever they hold" {
     tasks | panels -t 'A <b>' --description '</desc><script>x</script>' -o f.svg
     grep -qF '<title>A &lt;b&gt;</title>' f.svg

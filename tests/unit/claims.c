@@ -172,6 +172,9 @@ static void numbers_are_combined_with_their_errors(void **state) {
     assert_measured(f, "{'ratio':[{'where':{'k':4}},0.25]}", 2, 0.16);
     assert_measured(f, "{'mean':[{'where':{'k':4}},{'where':{'k':1}}]}", 0.4, 0.025);
     assert_absent(f, "{'ratio':[1,0]}", "a ratio to 0");
+    assert_measured(f, "{'largest':2,'of':[0.1,{'where':{'k':4}},-3,0.7]}", 0.5, 0.04);
+    assert_measured(f, "{'largest':4,'of':[0.1,{'where':{'k':4}},-3,0.7]}", -3, 0);
+    assert_absent(f, "{'largest':1,'of':[1,{'where':{'k':99}}]}", "no row has k = 99");
 }
 
 static void what_is_known_within_bounds_stays_a_bound(void **state) {
@@ -205,6 +208,8 @@ static void mistakes_in_a_description_are_told(void **state) {
     assert_refused(f, "{'where':{'k':[]}}", "empty list");
     assert_refused(f, "{'where':3}", "no object");
     assert_refused(f, "{'difference':[1]}", "no list of two numbers");
+    assert_refused(f, "{'largest':3,'of':[1,2]}", "no whole number from 1 to 2");
+    assert_refused(f, "{'largest':1}", "'of' is no list");
     assert_refused(f, "null", "a number, the name of one");
 }
 
