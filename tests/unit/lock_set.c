@@ -15,13 +15,13 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "include/scratch_folder.h"
 #include "record/stream.h"
 #include "task/completions.h"
 #include "task/lock_set.h"
 #include "task/policy.h"
 #include "task/spool.h"
 
-static char folder[] = "/tmp/lockpick-test-XXXXXX";
 static char weak_path[64], strong_path[64], decoy_path[64];
 static const char *weak_paths[] = {weak_path}, *strong_paths[] = {strong_path};
 
@@ -431,13 +431,6 @@ static int make_folder(void **state) {
     snprintf(strong_path, sizeof strong_path, "%s/strong.rec", folder);
     snprintf(decoy_path, sizeof decoy_path, "%s/decoys.txt", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    struct error error = {0};
-
-    (void)state;
-    return remove_tree(folder, &error) ? 0 : -1;
 }
 
 int main(void) {

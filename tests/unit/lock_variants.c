@@ -14,11 +14,11 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "include/scratch_folder.h"
 #include "record/json.h"
 #include "record/stream.h"
 #include "task/lock_set.h"
 
-static char folder[] = "/tmp/lockpick-test-XXXXXX";
 static char weak_path[64], weak2_path[64], strong_path[64], strong2_path[64], middle_path[64];
 static char domain_path[64], decoy_path[64];
 static const char *weak_paths[] = {weak_path, weak2_path};
@@ -651,13 +651,6 @@ static int make_folder(void **state) {
     snprintf(domain_path, sizeof domain_path, "%s/domains.tsv", folder);
     snprintf(decoy_path, sizeof decoy_path, "%s/decoys.txt", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    struct error error = {0};
-
-    (void)state;
-    return remove_tree(folder, &error) ? 0 : -1;
 }
 
 int main(void) {
