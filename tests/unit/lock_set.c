@@ -15,6 +15,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "include/lock_fixture.h"
 #include "include/scratch_folder.h"
 #include "record/stream.h"
 #include "task/completions.h"
@@ -87,31 +88,6 @@ static void write_both(size_t count, const size_t *order, int64_t samples) {
     write_completions(weak_path, "weak", count, NULL, samples, -1);
     write_completions(strong_path, "strong", count, order, samples, -1);
     assert_true(file_write(decoy_path, decoys, sizeof decoys - 1, &error));
-}
-
-static struct lock_set *open_set(const struct lock_settings *settings) {
-    struct error error = {0};
-    struct lock_set *set = lock_set_open(settings, &error);
-
-    assert_string_equal(error.text, "");
-    assert_non_null(set);
-    return set;
-}
-
-static void check_refused(const struct lock_settings *settings, const char *what) {
-    struct error error = {0};
-
-    assert_null(lock_set_open(settings, &error));
-    if (strstr(error.text, what) == NULL)
-        fail_msg("'%s' is not in '%s'", what, error.text);
-}
-
-static struct text text_at(const struct record *record, const char *key) {
-    struct error error = {0};
-    struct text text = {0};
-
-    assert_true(record_text(record, key, &text, &error));
-    return text;
 }
 
 static int64_t number_at(const struct record *record, const char *key) {
