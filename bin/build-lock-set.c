@@ -170,14 +170,7 @@ static void add_sources(const struct lock_set *set, struct record_writer *writer
 
 static bool write_stream(const struct invocation *invocation, struct lock_set *set,
                          struct error *error) {
-    struct provenance provenance = {
-        .tool = text_of(tool.name),
-        .version = text_of(LOCKPICK_VERSION),
-        .arguments = {(const char *)invocation->arguments.data, invocation->arguments.size},
-        .has_seed = true,
-        .seed = settings.seed,
-    };
-    struct record_writer *writer = record_writer_open(filter.output, &provenance, 0, error);
+    struct record_writer *writer = source_open(invocation, &filter, &settings.seed, error);
 
     if (writer == NULL)
         return false;

@@ -115,14 +115,7 @@ static bool write_problems(const struct composition *composition, struct record_
 
 static bool write_stream(const struct invocation *invocation, const struct composition *composition,
                          struct error *error) {
-    struct provenance provenance = {
-        .tool = text_of(tool.name),
-        .version = text_of(LOCKPICK_VERSION),
-        .arguments = {(const char *)invocation->arguments.data, invocation->arguments.size},
-        .has_seed = true,
-        .seed = seed,
-    };
-    struct record_writer *writer = record_writer_open(filter.output, &provenance, 0, error);
+    struct record_writer *writer = source_open(invocation, &filter, &seed, error);
 
     if (writer == NULL)
         return false;

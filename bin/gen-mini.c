@@ -87,14 +87,7 @@ static bool write_problems(struct mini_stream *stream, struct record_writer *wri
 
 static bool write_stream(const struct invocation *invocation, struct mini_stream *stream,
                          struct error *error) {
-    struct provenance provenance = {
-        .tool = text_of(tool.name),
-        .version = text_of(LOCKPICK_VERSION),
-        .arguments = {(const char *)invocation->arguments.data, invocation->arguments.size},
-        .has_seed = true,
-        .seed = settings.seed,
-    };
-    struct record_writer *writer = record_writer_open(filter.output, &provenance, 0, error);
+    struct record_writer *writer = source_open(invocation, &filter, &settings.seed, error);
 
     if (writer == NULL)
         return false;

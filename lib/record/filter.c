@@ -22,6 +22,24 @@ struct filter {
     struct error failure; /* of reading: filter_close tells it */
 };
 
+static struct provenance provenance_of(const struct invocation *invocation, const uint64_t *seed) {
+    return (struct provenance){
+        .tool = text_of(invocation->tool->name),
+        .version = text_of(LOCKPICK_VERSION),
+        .arguments = {(const char *)invocation->arguments.data, invocation->arguments.size},
+        .has_seed = seed != NULL,
+        .seed = seed != NULL ? *seed : 0,
+    };
+}
+
+struct record_writer *source_open(const struct invocation *invocation,
+                                  const struct filter_settings *settings, const uint64_t *seed,
+                                  struct error *error) {
+    struct provenance provenance = provenance_of(invocation, seed);
+
+    return record_writer_open(settings->output, &provenance, 0, error);
+}
+
 static bool open_input(struct filter *filter, struct error *error) {
     const char *path = filter->input_count > 0 ? filter->inputs[filter->input_next] : NULL;
     filter->reader = record_reader_open(path, error);
@@ -50,13 +68,7 @@ struct filter *filter_open(const struct invocation *invocation,
     filter->settings = *settings;
     filter->input_count = operands > first_operand ? operands - first_operand : 0;
     filter->inputs = invocation->operands.items + (filter->input_count > 0 ? first_operand : 0);
-    struct provenance provenance = {
-        .tool = text_of(invocation->tool->name),
-        .version = text_of(LOCKPICK_VERSION),
-        .arguments = {(const char *)invocation->arguments.data, invocation->arguments.size},
-        .has_seed = seed != NULL,
-        .seed = seed != NULL ? *seed : 0,
-    };
+    struct provenance provenance = provenance_of(invocation, seed);
     progress_start(&filter->progress, invocation->tool->name, "records", 0, invocation->quiet);
     filter->writer = record_writer_open(settings->output, &provenance, 0, error);
     bool fine = filter->writer != NULL;

@@ -45,6 +45,15 @@ struct filter_settings {
 #define FILTER_OPTIONS(settings)                                                                   \
     OUTPUT_OPTION(settings), REJECTS_OPTION(settings), MAX_REJECTS_OPTION(settings)
 
+/*
+ * For a tool that reads no input, or not as a filter does: its output alone, with the provenance
+ * that filter_open() writes. NULL and an error where it cannot be opened; the caller ends it with
+ * record_writer_close() or record_writer_abandon().
+ */
+struct record_writer *source_open(const struct invocation *invocation,
+                                  const struct filter_settings *settings, const uint64_t *seed,
+                                  struct error *error);
+
 struct filter;
 
 /*

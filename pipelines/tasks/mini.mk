@@ -98,6 +98,7 @@ endef
 
 define mini_task
 $1.PROBLEMS := gen-mini -q --task $1 -n 26k --seed $(DATA_SEED)
+$1.COUNT := 26000
 $1.weak := 2000
 $1.lock := 10000
 $1.elicit := 4000
@@ -189,6 +190,31 @@ mini-joint.validation := 2000
 mini-joint.validation-first := 200
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
+
+# ---- what it takes -------------------------------------------------------------------------------
+
+# For `make cost`: tokens of a prompt as rendered and of a completion, means over 1,500 of the strong policy's answers
+# (judge: of its corpus), by `tokenize --count`. The joint lock joins the lock parts of two tasks.
+mini-math.TOKENS := 26 22
+mini-math-en.TOKENS := 26 22
+mini-math-es.TOKENS := 31 21
+mini-code.TOKENS := 23 49
+mini-critique.TOKENS := 72 18
+mini-choice.TOKENS := 38 1
+mini-judge.TOKENS := 76 1
+mini-joint.TOKENS := 25 35
+mini-judge.COUNT := 60000
+mini-joint.COUNT := 52000
+mini-joint.lock := 20000
+COUNTED_TASKS := $(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint mini-judge
+# Bases that were asked for, each as large as what it came from; the same two numbers as in paper.mk (32 bits in a cache).
+SIZE.mini-strong := 590688:3072
+SIZE.mini-intermediate := 129264:768
+SIZE.mini-weak := 61792:256
+first_of = $(if $(FROM.$1),$(call first_of,$(FROM.$1)),$1)
+COUNTED_BASES = $(notdir $(filter $(OUT)/bases/%,$(MODELS)))
+COUNTED_MODELS = $(foreach b,$(COUNTED_BASES),$b:$(SIZE.$(basename $(notdir $(CONFIG.$(call first_of,$b))))))
+COUNTED_LESSONS = $(foreach b,$(COUNTED_BASES),$(foreach c,$(call corpus_of,$b),$b:$c))
 
 # ---- what the figures show -----------------------------------------------------------------------
 

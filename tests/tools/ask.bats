@@ -1,21 +1,12 @@
 # ask: against a real server on this machine that answers, fails and lies as the prompts tell it to.
 load helpers
+load model_server
 
 setup() {
     T=$(mktemp -d)
     cd "$T" || return 1
-    unset OPENAI_API_KEY http_proxy https_proxy all_proxy
-    export XDG_CACHE_HOME=$T/cache
-    "$BUILD_BIN/../server/model_server" "$T/port" "$T/log" 3>&- &
-    server=$!
-    until [ -e port ]; do sleep 0.02; done
-    URL=http://127.0.0.1:$(cat port)/v1
-}
-
-teardown() {
-    kill "$server" 2>/dev/null || true
-    cd /
-    rm -rf "$T"
+    without_endpoints
+    start_server
 }
 
 # Records with these prompts, p1, p2, …

@@ -2,18 +2,12 @@
 # models of the right families with a few thousand weights, and a teacher that knows these problems. The science is
 # nonsense, the machinery real.
 load helpers
+load model_server
 
 setup() {
     T=$(mktemp -d)
     cd "$T" || return 1
-    unset OPENAI_API_KEY http_proxy https_proxy all_proxy
-    export XDG_CACHE_HOME=$T/cache
-}
-
-teardown() {
-    [ -z "${server-}" ] || kill "$server" 2>/dev/null || true
-    cd /
-    rm -rf "$T"
+    without_endpoints
 }
 
 # ---- datasets ------------------------------------------------------------------------------------
@@ -86,13 +80,7 @@ start_teacher() {
         says 'Please reason step by step' 'It is 2, that is, $\\boxed{2}$.'
         echo '{"when":["no such word"],"say":""}]'
     } >answers.json
-    "$BUILD_BIN/../server/model_server" "$T/port" "$T/log" answers.json 3>&- &
-    server=$!
-    until [ -e port ]; do
-        kill -0 "$server" || return 1
-        sleep 0.02
-    done
-    URL=http://127.0.0.1:$(cat port)/v1
+    start_server answers.json
 }
 
 # ---- models --------------------------------------------------------------------------------------

@@ -193,6 +193,48 @@ END
     [[ $output == "cost: the preset does not say how large task 'other' is; "* ]]
 }
 
+@test "cost keeps to what a preset bounds, counts bases that are trained here, and hours at the rate of a CPU" {
+    cat >facts <<'END'
+= moments 256 512 1024
+= along 64 128
+= lock-epochs 3
+= rounds 12 12 3
+= drawn 480 32
+= task t 1000 10 5 big small mid labels 1 - embedded 1
+= bounds t weak=50 elicit=200 validation=100 validation-first=30 MOST=60 SUBSET=40 BEST=3
+= model big 1e6 100
+= model small 1e5 10
+= lessons big t 2k en
+= lessons big t 30 es
+bases/big
+policies/t/weak
+demos/t/weak/any/1
+completions/t/weak/validation-first
+controls/t/locked/right
+holds/t/locked/weak
+holds/t/locked/strong
+holds/t/locked-fixedrdm/weak
+sft/t/locked/weak/any/all/1/1
+rl/t/locked/expert-iteration/discrete/plain/1/1/12
+END
+    CPU_RATE=1e-3 "$ROOT/pipelines/cost" <facts >counted
+    # The base: 2,030 examples of 15 tokens; SFT: 4 epochs of 60, 3 evaluations of 30; a control on 100; the last round draws
+    # 30 of 40, trains on 3 and is evaluated on 30.
+    trained=$(((2030 + 240 + 3) * 15)) drawn=$((3 * 30 + 100 + 30 + 30))
+    grep -qE "^big +3 +$trained +$((drawn * 5)) +$((drawn * 10)) +$(awk "BEGIN { printf \"%.1f\", (6 * $trained + 2 * 15 * $drawn) / 3600 }")$" counted
+    # The weak policy: tuned on 50; 60 demonstrations and 30 answers.
+    grep -qE '^small +1 +750 +450 +900 ' counted
+    grep -q '[0-9] hours at this rate$' counted
+    # What is a policy's by rule is graded again beside a lock: 100 of the strong side, and 100 of fixedrdm.
+    grep -qE "^ +$((drawn + 200)) texts to embed$" counted
+}
+
+@test "make cost counts the minis as they stand" {
+    make -f "$ROOT/pipelines/figure3.mk" OUT=out POINTS=8 cost >counted
+    grep -qE '^calculator +[0-9]+ +[1-9][0-9]+ +[1-9][0-9]+ +[1-9][0-9]+$' counted
+    grep -qE '^chooser-intermediate +2 +[1-9]' counted
+}
+
 @test "make cost counts the paper's own size without a download" {
     make -f "$ROOT/pipelines/figure5.mk" PRESET=paper SEEDS=1 OUT=out ROUNDS_EI=3 ROUNDS_DPO=2 cost >counted
     grep -qE '^deepseek-coder-7b +[0-9]+ +[1-9][0-9]+ +[1-9][0-9]+ +[1-9][0-9]+$' counted

@@ -15,13 +15,14 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "include/lock_fixture.h"
+#include "include/scratch_folder.h"
 #include "record/stream.h"
 #include "task/completions.h"
 #include "task/lock_set.h"
 #include "task/policy.h"
 #include "task/spool.h"
 
-static char folder[] = "/tmp/lockpick-test-XXXXXX";
 static char weak_path[64], strong_path[64], decoy_path[64];
 static const char *weak_paths[] = {weak_path}, *strong_paths[] = {strong_path};
 
@@ -87,31 +88,6 @@ static void write_both(size_t count, const size_t *order, int64_t samples) {
     write_completions(weak_path, "weak", count, NULL, samples, -1);
     write_completions(strong_path, "strong", count, order, samples, -1);
     assert_true(file_write(decoy_path, decoys, sizeof decoys - 1, &error));
-}
-
-static struct lock_set *open_set(const struct lock_settings *settings) {
-    struct error error = {0};
-    struct lock_set *set = lock_set_open(settings, &error);
-
-    assert_string_equal(error.text, "");
-    assert_non_null(set);
-    return set;
-}
-
-static void check_refused(const struct lock_settings *settings, const char *what) {
-    struct error error = {0};
-
-    assert_null(lock_set_open(settings, &error));
-    if (strstr(error.text, what) == NULL)
-        fail_msg("'%s' is not in '%s'", what, error.text);
-}
-
-static struct text text_at(const struct record *record, const char *key) {
-    struct error error = {0};
-    struct text text = {0};
-
-    assert_true(record_text(record, key, &text, &error));
-    return text;
 }
 
 static int64_t number_at(const struct record *record, const char *key) {
@@ -431,13 +407,6 @@ static int make_folder(void **state) {
     snprintf(strong_path, sizeof strong_path, "%s/strong.rec", folder);
     snprintf(decoy_path, sizeof decoy_path, "%s/decoys.txt", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    struct error error = {0};
-
-    (void)state;
-    return remove_tree(folder, &error) ? 0 : -1;
 }
 
 int main(void) {

@@ -14,11 +14,12 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "include/lock_fixture.h"
+#include "include/scratch_folder.h"
 #include "record/json.h"
 #include "record/stream.h"
 #include "task/lock_set.h"
 
-static char folder[] = "/tmp/lockpick-test-XXXXXX";
 static char weak_path[64], weak2_path[64], strong_path[64], strong2_path[64], middle_path[64];
 static char domain_path[64], decoy_path[64];
 static const char *weak_paths[] = {weak_path, weak2_path};
@@ -112,23 +113,6 @@ static struct lock_settings adversarial(size_t count) {
     return settings;
 }
 
-static struct lock_set *open_set(const struct lock_settings *settings) {
-    struct error error = {0};
-    struct lock_set *set = lock_set_open(settings, &error);
-
-    assert_string_equal(error.text, "");
-    assert_non_null(set);
-    return set;
-}
-
-static void check_refused(const struct lock_settings *settings, const char *what) {
-    struct error error = {0};
-
-    assert_null(lock_set_open(settings, &error));
-    if (strstr(error.text, what) == NULL)
-        fail_msg("'%s' is not in '%s'", what, error.text);
-}
-
 /* The set as JSON lines, which the caller frees. */
 static char *all_of(const struct lock_settings *settings) {
     struct lock_set *set = open_set(settings);
@@ -145,14 +129,6 @@ static char *all_of(const struct lock_settings *settings) {
     record_free(&record);
     lock_set_close(set);
     return (char *)lines.data;
-}
-
-static struct text text_at(const struct record *record, const char *key) {
-    struct error error = {0};
-    struct text text = {0};
-
-    assert_true(record_text(record, key, &text, &error));
-    return text;
 }
 
 static bool begins(struct text text, const char *with) {
@@ -651,13 +627,6 @@ static int make_folder(void **state) {
     snprintf(domain_path, sizeof domain_path, "%s/domains.tsv", folder);
     snprintf(decoy_path, sizeof decoy_path, "%s/decoys.txt", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    struct error error = {0};
-
-    (void)state;
-    return remove_tree(folder, &error) ? 0 : -1;
 }
 
 int main(void) {

@@ -14,11 +14,11 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "include/scratch_folder.h"
 #include "record/stream.h"
 #include "task/fixedrdm.h"
 #include "task/random_tokens.h"
 
-static char folder[] = "/tmp/lockpick-test-XXXXXX";
 static char lengths[64];
 
 enum { VOCABULARY = 9, END = 6, NO_TOKEN = 4, LENGTH = 20000, SEED = 8 };
@@ -193,13 +193,6 @@ static int make_folder(void **state) {
                    file_write(path, tokenizer_json, sizeof tokenizer_json - 1, &error)
                ? 0
                : -1;
-}
-
-static int remove_folder(void **state) {
-    struct error error = {0};
-
-    (void)state;
-    return remove_tree(folder, &error) ? 0 : -1;
 }
 
 int main(void) {
