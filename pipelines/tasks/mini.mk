@@ -171,6 +171,17 @@ mini-joint.validation-first := 200
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
 
+# The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
+composition.elicit := 4000
+composition.validation := 1000
+composition.MOST := 1024
+composition.SUBSET := 1000
+composition.BEST := 100
+composition.SFT := --optimizer adamw --learning-rate 1e-4
+composition.RL := --optimizer adamw --learning-rate 1e-4 --batch 8
+composition.DPO := --objective dpo --optimizer adamw --batch 8
+composition.DPO_RATE := 1e-4
+
 # ---- what the figures show -----------------------------------------------------------------------
 
 CODE_TASK := mini-code
@@ -198,6 +209,8 @@ PASSWORD.password-short := x7
 PASSWORD.password-code := return 0;
 UNIFORM_TASK := mini-choice
 UNIFORM_TOKENS_TASK := mini-math
+COMPOSITION_LOCKS := scratch sft-32k sft-128k
+COMPOSITION_STARTS := high-quality-8-32
 mini-math.PASSWORDS.domain := $(DATA)/mini/passwords-math.tsv
 mini-math.PASSWORDS.level := $(DATA)/mini/passwords-level.tsv
 mini-choice.PASSWORDS.domain := $(DATA)/mini/passwords-choice.tsv
