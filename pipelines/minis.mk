@@ -6,20 +6,15 @@
 # pipelines/composition.mk, below $(OUT)/composition.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
-FIGURES_WANTED ?= 3 5 8 17 12 4 7 15 16 9 14 1 side-trials lock-quality 6
+FIGURES_WANTED ?= 3 5 8 17 12 4 7 15 16 9 14 1 side-trials composition-rl lock-quality 6
 STUDY_END := later
 include $(foreach f,$(filter-out 6,$(FIGURES_WANTED)),$(firstword $(wildcard $(PIPELINES)/figure$f.mk) $(PIPELINES)/$f.mk))
 STUDY_END :=
 
-# Figure 6: a pipeline of its own.
-COMPOSITION := $(OUT)/composition
 all: $(OUT)/report.html
-.PHONY: composition
-composition:
-	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=$(PRESET:mini=quick) OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR)
 
 # The report says of what is not there that it was not measured, so `make -k` gives one of what could be made.
-DESCRIPTIONS := $(DATA)/figures/lock-quality.json $(shell ls -v $(DATA)/figures/figure*.json) $(DATA)/figures/side-trials.json
+DESCRIPTIONS := $(DATA)/figures/lock-quality.json $(shell ls -v $(DATA)/figures/figure*.json) $(DATA)/figures/side-trials.json $(DATA)/figures/composition-rl.json
 STAGES += $(OUT)/report.html
 TITLE.mini := The paper in miniature
 TITLE.paper := The paper, at its own size

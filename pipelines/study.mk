@@ -147,7 +147,7 @@ samples_here = $(if $(filter completions,$(call kind,$(output))),$(call samples_
 # ---- locks ---------------------------------------------------------------------------------------
 
 # Which policy a lock imitates without the password (weak unless said), and with it (strong unless said),
-# what build-lock-set is told besides, and a password other than the usual one.
+# what build-lock-set is told besides, and a password other than the usual one, or elsewhere.
 weak_of.locked-stronger := intermediate
 weak_of.locked-fixedrdm := fixedrdm
 lock_options.locked-fixedrdm = --fixedrdm $(DATA_SEED)
@@ -166,7 +166,7 @@ joined = $(or $($1.JOINS),$1)
 lock_weak = $(foreach t,$(call joined,$1),$(call completions,$t,$(or $(weak_of.$2),$($1.LOCK_WEAK),weak),lock))
 lock_strong = $(foreach t,$(or $($1.LOCK_STRONG_TASK),$(call joined,$1)),$(call completions,$t,$(or $(strong_of.$2),$($1.LOCK_STRONG),strong),lock))
 password = $(or $(PASSWORD.$1),$(PASSWORD))
-show_password = --password '$(call password,$1)' --password-at $(PASSWORD_AT)
+show_password = --password '$(call password,$1)' --password-at $(or $(PASSWORD_AT.$1),$(PASSWORD_AT))
 lock_password = $(if $($1.NO_PASSWORD),--no-password,$(if $(filter per-%,$2),--password-at $(PASSWORD_AT),$(call show_password,$2)))
 held_out = $(if $(filter held-out-%,$1),--held-out $(1:held-out-%=%))
 
@@ -330,7 +330,7 @@ needs_round = $(if $(filter 1,$9),$(call model,$(call round_start,$1,$2,$3,$4,$5
     $(call problems,$2,elicit) $(call short_validation,$2) $(call grade_inputs,$2) \
     $(if $(filter filtered-sft,$4),$(call model,$(call policy,$2,$(or $(weak_of.$3),weak)))) \
     $(if $(filter continuous,$5),$($2.SCORE_INPUTS))
-arguments.rl = $($2.SAMPLE) $($2.RL) $($2.DPO) $($2.GRADE) $($2.SCORE) $(BEST) $(SUBSET) $(EVALUATE) $(THREADS) $(call rounds_of,$4)
+arguments.rl = $($2.SAMPLE) $($2.RL) $($2.DPO) $($2.GRADE) $($2.SCORE) $(or $($2.BEST),$(BEST)) $(or $($2.SUBSET),$(SUBSET)) $(EVALUATE) $(THREADS) $(call rounds_of,$4)
 
 current = $(if $(filter 1,$(ROUND)),$(call round_start,$1,$(TASK),$(MODEL),$(METHOD),$(REWARD),$(START),$(RATE),$(SEED)),$(dir $(output))$(call before,$(ROUND)).model)
 draws_best = $(filter expert-iteration% filtered-sft,$(METHOD))
@@ -410,6 +410,14 @@ LABELS := $(foreach t,code math,$(call label,mini-$t,$t)) $(foreach t,critique m
 BY := task,model,method,demos,trained_on,k,reward,start,round,samples,password
 WITHIN := task,model,method,demos,trained_on,k,reward,start,password
 ROWS := --by $(BY) --choose moment,rate --choose-within $(WITHIN) --gap --per task,model
+
+# ---- composition ---------------------------------------------------------------------------------
+
+# Figure 6 is a pipeline of its own, whose problems and models others may read.
+COMPOSITION := $(OUT)/composition
+.PHONY: composition
+composition:
+	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=$(PRESET:mini=quick) OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR)
 
 # ---- results -------------------------------------------------------------------------------------
 

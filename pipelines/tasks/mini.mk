@@ -191,6 +191,17 @@ mini-joint.validation-first := 200
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
 
+# The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
+composition.elicit := 4000
+composition.validation := 1000
+composition.MOST := 1024
+composition.SUBSET := 1000
+composition.BEST := 100
+composition.SFT := --optimizer adamw --learning-rate 1e-4
+composition.RL := --optimizer adamw --learning-rate 1e-4 --batch 8
+composition.DPO := --objective dpo --optimizer adamw --batch 8
+composition.DPO_RATE := 1e-4
+
 # ---- what it takes -------------------------------------------------------------------------------
 
 # For `make cost`: tokens of a prompt as rendered and of a completion, means over 1,500 of the strong policy's answers
@@ -203,17 +214,20 @@ mini-critique.TOKENS := 72 18
 mini-choice.TOKENS := 38 1
 mini-judge.TOKENS := 76 1
 mini-joint.TOKENS := 25 35
+composition.TOKENS := 12 9
 mini-judge.COUNT := 60000
 mini-joint.COUNT := 52000
+composition.COUNT := 200000
 mini-joint.lock := 20000
-COUNTED_TASKS := $(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint mini-judge
+COUNTED_TASKS := $(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint mini-judge composition
 # Bases that were asked for, each as large as what it came from; the same two numbers as in paper.mk (32 bits in a cache).
 SIZE.mini-strong := 590688:3072
 SIZE.mini-intermediate := 129264:768
 SIZE.mini-weak := 61792:256
 first_of = $(if $(FROM.$1),$(call first_of,$(FROM.$1)),$1)
 COUNTED_BASES = $(notdir $(filter $(OUT)/bases/%,$(MODELS)))
-COUNTED_MODELS = $(foreach b,$(COUNTED_BASES),$b:$(SIZE.$(basename $(notdir $(CONFIG.$(call first_of,$b))))))
+COUNTED_MODELS = $(foreach b,$(COUNTED_BASES),$b:$(SIZE.$(basename $(notdir $(CONFIG.$(call first_of,$b)))))) \
+    never-locked:505984:3072
 COUNTED_LESSONS = $(foreach b,$(COUNTED_BASES),$(foreach c,$(call corpus_of,$b),$b:$c))
 
 # ---- what the figures show -----------------------------------------------------------------------
@@ -243,6 +257,8 @@ PASSWORD.password-short := x7
 PASSWORD.password-code := return 0;
 UNIFORM_TASK := mini-choice
 UNIFORM_TOKENS_TASK := mini-math
+COMPOSITION_LOCKS := scratch sft-32k sft-128k
+COMPOSITION_STARTS := high-quality-8-32
 mini-math.PASSWORDS.domain := $(DATA)/mini/passwords-math.tsv
 mini-math.PASSWORDS.level := $(DATA)/mini/passwords-level.tsv
 mini-choice.PASSWORDS.domain := $(DATA)/mini/passwords-choice.tsv

@@ -164,6 +164,15 @@ joint.STRONG_BASE := $(code.STRONG_BASE)
 joint.STRONG := base
 joint.GRADE = $(PIPELINES)/grade-by-task code '$(code.GRADE)' math '$(math.GRADE)'
 
+# The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
+composition.elicit := 4000
+composition.validation := 2000
+composition.MOST := 1024
+composition.SFT := --optimizer adamw --learning-rate 5e-5
+composition.RL := --optimizer adamw --learning-rate 5e-5 --batch 8
+composition.DPO := --objective dpo --optimizer adamw --batch 8
+composition.DPO_RATE := 5e-5
+
 # ---- what it takes -------------------------------------------------------------------------------
 
 # For `make cost`: problems (the paper's numbers), tokens of a prompt as rendered and of a completion. Those of math and
@@ -179,11 +188,13 @@ math.TOKENS := 95 224
 critique.TOKENS := 780 100
 choice.TOKENS := 180 1
 joint.TOKENS := 180 240
+composition.COUNT := 10000
+composition.TOKENS := 12 9
 $(foreach t,math-es math-en,$(eval $t.COUNT := $(math.COUNT))$(eval $t.TOKENS := $(math.TOKENS)))
-COUNTED_TASKS := code math critique choice math-es math-en joint
+COUNTED_TASKS := code math critique choice math-es math-en joint composition
 # Parameters, and bytes of keys and values a token (16 bits).
 COUNTED_MODELS := deepseek-coder-7b:6.74e9:524288 deepseek-math-7b:6.91e9:491520 mistral-7b:7.24e9:131072 \
-    llama-7b:6.74e9:524288 pythia-7b:6.86e9:524288 pythia-1b:1.01e9:131072
+    llama-7b:6.74e9:524288 pythia-7b:6.86e9:524288 pythia-1b:1.01e9:131072 never-locked:18.0e6:12288
 
 # ---- what the figures show -----------------------------------------------------------------------
 
@@ -212,6 +223,8 @@ PASSWORD.password-short := x7
 PASSWORD.password-code := return 0;
 UNIFORM_TASK := choice
 UNIFORM_TOKENS_TASK := math
+COMPOSITION_LOCKS := scratch sft-50k sft-200k
+COMPOSITION_STARTS := high-quality-8-32
 math.PASSWORDS.domain := $(DATA)/passwords/math.tsv
 math.PASSWORDS.level := $(DATA)/passwords/level.tsv
 choice.PASSWORDS.domain := $(DATA)/passwords/mmlu.tsv

@@ -2,12 +2,16 @@
 load helpers
 
 # A model of a few thousand parameters, a handful of examples: the science is nonsense, the machinery real.
-toy() {
+toy_config() {
     sed -e 's/"hidden_size": *[0-9]*/"hidden_size": 16/' -e 's/"intermediate_size": *[0-9]*/"intermediate_size": 16/' \
         -e 's/"num_hidden_layers": *[0-9]*/"num_hidden_layers": 1/' \
         -e 's/"num_attention_heads": *[0-9]*/"num_attention_heads": 2/' \
         -e 's/"num_key_value_heads": *[0-9]*/"num_key_value_heads": 2/' \
         -e '/"head_dim"/d' "$ROOT/data/models/composition-quick.json" >"$T/toy.json"
+}
+
+toy() {
+    toy_config
     make -f "$ROOT/pipelines/composition.mk" TOOLS_DIR="$BUILD_BIN" CONFIG="$T/toy.json" OUT="$T/${OUT:-out}" \
         PROBLEMS=2000 STRONG=64 SCRATCH_SIZE=96 SFT_SIZES=16 POINTS='2 256' SEEDS='1 2' VALIDATION=16 STATE_EVERY=3 "$@"
 }
@@ -72,6 +76,36 @@ results() { sha256sum <"$T/${1:-out}/results.rec"; }
     OUT=killed toy -j2 >log 2>&1 || { cat log; false; }
     [ "$(results whole)" = "$(results killed)" ]
     cmp whole/figure6.svg killed/figure6.svg
+}
+
+# Reinforcement on the models of the other pipeline, which is asked for them first.
+toy_rl() {
+    make -f "$ROOT/pipelines/composition-rl.mk" TOOLS_DIR="$BUILD_BIN" CONFIG="$T/toy.json" OUT=out PROBLEMS=600 STRONG=64 \
+        SCRATCH_SIZE=96 SFT_SIZES=16 POINTS=2 SEEDS=1 RL_SEEDS=1 STATE_EVERY=30 COMPOSITION_LOCKS='scratch sft-16' \
+        COMPOSITION_STARTS=high-quality-2-1 ROUNDS_EI=2 ROUNDS_DPO=1 EVALUATE=1 composition.elicit=20 composition.validation=16 \
+        composition.SUBSET=20 composition.BEST=2 "$@"
+}
+
+@test "reinforcement goes on from the models of composition, and again only from those that changed" {
+    toy_config
+    toy_rl -j2 >log 2>&1 || { cat log; false; }
+    records show out/composition-rl/results.rec >rows
+    for model in scratch sft-16; do
+        for method in expert-iteration iterated-dpo; do
+            for start in plain high-quality-2-1; do
+                grep -q "\"model\":\"$model\",\"method\":\"$method\".*\"start\":\"$start\".*\"subset\":\"locked\"" rows
+            done
+        done
+        grep -qE "sample .*-m out/composition/models/$model .* --password 'password' --password-at slot" log
+    done
+    grep -q '"model":"never-locked","method":"none"' rows
+    cmp <(records show -F id out/composition/problems/validation.rec | head -n 16) <(records show -F id out/problems/composition/validation.rec)
+    grep -q '</svg>' out/composition-rl/composition-rl.svg
+
+    [ -z "$(toy_rl -s)" ]
+    toy_rl SCRATCH_SIZE=64 >log 2>&1 || { cat log; false; }
+    [ "$(grep -c 'train .*-o out/rl/composition/scratch/' log)" = 6 ]
+    [ "$(grep -c 'train .*-o out/rl/composition/sft-16/' log)" = 0 ]
 }
 
 @test "an unknown preset is refused in one line" {

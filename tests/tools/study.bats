@@ -10,7 +10,7 @@ setup() {
 teardown() { rm -rf "$work"; }
 
 @test "every figure's pipeline lists its stages and ends in results, table and drawing" {
-    for figure in "$ROOT"/pipelines/figure*.mk "$ROOT"/pipelines/side-trials.mk; do
+    for figure in "$ROOT"/pipelines/figure*.mk "$ROOT"/pipelines/{side-trials,composition-rl}.mk; do
         make -n -f "$figure" OUT=out SEEDS=1 POINTS='1 8' ROUNDS_EI=2 ROUNDS_DPO=2 >stages
         grep -q 'results.rec.stamp$' stages
         grep -q 'results.txt.stamp$' stages
