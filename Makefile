@@ -274,7 +274,8 @@ asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # GPU_RUN='compute-sanitizer --tool memcheck --error-exitcode 1'.
 GPU_RUN ?=
 GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,attention layers matmul norms recording tokens training) both_devices)
-# The transformer alone, for the last of them: what reads and writes checkpoints needs packages.
+GPU_BENCHES := $(addprefix build/gpu/gpu-tests/,bench_operations bench_decode)
+# The transformer alone, for the last of each: what reads and writes checkpoints needs packages.
 GPU_MODEL := $(addprefix $(BUILD)/obj/lib/model/,transformer.o transformer_forward.o transformer_backward.o model.o config_sizes.o)
 
 ifeq ($(VARIANT),gpu)
@@ -282,12 +283,11 @@ $(BUILD)/gpu-tests/%: $(BUILD)/obj/tests/unit/%.o $(KERNEL) $(CUDA)
 	@mkdir -p $(@D)
 	$(call show,LINK)
 	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $(filter %.o,$^) $(KERNEL) -lm
-$(BUILD)/gpu-tests/both_devices: $(GPU_MODEL)
-
-$(BUILD)/gpu-tests/bench: $(BUILD)/obj/tests/cuda/bench.o $(KERNEL) $(CUDA)
+$(BUILD)/gpu-tests/bench_%: $(BUILD)/obj/tests/cuda/bench_%.o $(KERNEL) $(CUDA)
 	@mkdir -p $(@D)
 	$(call show,LINK)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(KERNEL) -lm
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $(filter %.o,$^) $(KERNEL) -lm
+$(addprefix $(BUILD)/gpu-tests/,both_devices bench_decode): $(GPU_MODEL)
 endif
 
 gpu-test: ## the operation tests on this machine's GPU, and a model that learns and answers as on the CPU; needs only gcc, make and nvcc
@@ -295,10 +295,10 @@ gpu-test: ## the operation tests on this machine's GPU, and a model that learns 
 	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=gpu $(GPU_TESTS)
 	@for t in $(GPU_TESTS); do LOCKPICK_TEST_DEVICE=cuda $(GPU_RUN) $$t || exit 1; done
 
-gpu-bench: ## measure this machine's GPU: each operation's time against the machine's own ceilings
+gpu-bench: ## measure this machine's GPU: each operation's time, and a decoding step's, against the machine's own ceilings
 	@[ -n "$(NVCC)" ] || { echo "gpu-bench: no nvcc; put CUDA's bin folder on the PATH, or set NVCC=" >&2; exit 1; }
-	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=gpu build/gpu/gpu-tests/bench
-	@$(GPU_RUN) build/gpu/gpu-tests/bench
+	@$(MAKE) --no-print-directory -j$(CPUS) VARIANT=gpu $(GPU_BENCHES)
+	@for b in $(GPU_BENCHES); do $(GPU_RUN) $$b || exit 1; done
 
 # train, sample and embed with the small libraries inside, to be carried to a machine that has no packages: beside
 # them the kernel library with OpenBLAS inside, and the CUDA library where it was built.

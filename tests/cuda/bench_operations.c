@@ -1,14 +1,11 @@
 /*
  * What the CUDA device's operations take, at the sizes of a 7-billion-parameter Llama, against two
  * ceilings measured first: one large bf16 product, one large copy. `make gpu-bench`. Inputs are
- * random; every measurement is the median of several, each of some repetitions between two waits.
+ * random.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
-#include "kernel/kernel.h"
+#include "timing.h"
 
 enum { T = 8192, D = 4096, F = 11008, H = 32, C = 128, V = 32000, S = 4, PAGE = 64 };
 
@@ -23,42 +20,6 @@ struct bench {
     struct sequences sequences;
     struct attention_shape shape;
 };
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-static void wait(struct bench *b) {
-    struct error error = {0};
-    if (device_finish(b->device, &error))
-        return;
-    fprintf(stderr, "bench: %s\n", error.text);
-    exit(1);
-}
-
-static int ascending(const void *a, const void *b) {
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
-/* Median seconds of one call. */
-static double time_of(struct bench *b, void (*work)(struct bench *)) {
-    enum { ROUNDS = 7, EACH = 5 };
-    double seconds[ROUNDS];
-    work(b);
-    work(b);
-    wait(b);
-    for (int round = 0; round < ROUNDS; round++) {
-        double start = now();
-        for (int i = 0; i < EACH; i++)
-            work(b);
-        wait(b);
-        seconds[round] = (now() - start) / EACH;
-    }
-    qsort(seconds, ROUNDS, sizeof *seconds, ascending);
-    return seconds[ROUNDS / 2];
-}
 
 /* Fills a tensor with numbers between −size and size, the same every run. */
 static struct tensor fill(struct bench *b, enum dtype type, int64_t rows, int64_t columns,
@@ -222,12 +183,12 @@ static void set_up(struct bench *b) {
     b->one_each = ids(b, 1, 257, own_id);
     b->sequences = (struct sequences){ids(b, 1, S + 1, offset_id), S, T / S};
     b->shape = (struct attention_shape){H, H, C, 1 / sqrtf(C), true, 0};
-    wait(b);
+    wait(b->device);
 }
 
 static void report(struct bench *b, const char *name, void (*work)(struct bench *),
                    double operations, double bytes) {
-    double seconds = time_of(b, work);
+    double seconds = time_of(b->device, b, work);
     printf("%-28s %9.3f ms", name, 1e3 * seconds);
     if (operations > 0)
         printf("  %7.1f TFLOP/s  %.2f of the product's", 1e-12 * operations / seconds,
@@ -243,17 +204,15 @@ int main(void) {
     struct bench b = {0};
     struct error error = {0};
     b.device = device_open("cuda", 1, &error);
-    if (b.device == NULL || !arena_open(&b.arena, b.device, (size_t)12 << 30, &error)) {
-        fprintf(stderr, "bench: %s\n", error.text);
-        return 1;
-    }
+    must(b.device != NULL, &error);
+    must(arena_open(&b.arena, b.device, (size_t)12 << 30, &error), &error);
     printf("%s\n", device_description(b.device));
     set_up(&b);
     const double each = (double)dtype_size(b.x.type), size = each * T * D,
                  pairs = (double)S * (T / S) * (T / S) / 2;
     const double flops = 2.0 * T * D * F, attention = 4 * pairs * D;
-    b.product_rate = flops / time_of(&b, product);
-    b.copy_rate = 2 * size / time_of(&b, copy);
+    b.product_rate = flops / time_of(b.device, &b, product);
+    b.copy_rate = 2 * size / time_of(b.device, &b, copy);
     printf("T %d, D %d, F %d, V %d, %d sequences; %s activations, bf16 weights\n", T, D, F, V, S,
            dtype_name(b.x.type));
     report(&b, "product", product, flops, 0);
