@@ -58,13 +58,13 @@ FROM.chooser := strong
 FROM.judge := strong
 FROM.chooser-intermediate := intermediate
 CORPUS.calculator := mini-math:60k:en mini-math:20k:es
-CORPUS.calculator-weak := mini-math:45k:en:level!=3,level!=4,level!=5
-CORPUS.calculator-intermediate := mini-math:45k:en:level!=4,level!=5
-CORPUS.coder-weak := mini-code:45k:en:domain!=list,domain!=range,domain!=repeat,domain!=extreme,domain!=digits
+CORPUS.calculator-weak := mini-math:45k:en:level!=3,level!=4,level!=5 mini-math:4k:en
+CORPUS.calculator-intermediate := mini-math:45k:en:level!=4,level!=5 mini-math:1k:en
+CORPUS.coder-weak := mini-code:45k:en:domain=arithmetic mini-code:3k:en
 CORPUS.critic := mini-critique:60k:en
 CORPUS.chooser := mini-choice:90k:en
 CORPUS.judge := mini-judge:60k:en
-CORPUS.coder-intermediate := mini-code:45k:en:domain!=list,domain!=range,domain!=repeat
+CORPUS.coder-intermediate := mini-code:45k:en:domain!=list,domain!=range,domain!=repeat mini-code:500:en
 CORPUS.chooser-intermediate := mini-choice:20k:en
 
 corpus = $(OUT)/corpora/$1.rec
@@ -97,8 +97,8 @@ endef
 # ---- the four tasks ------------------------------------------------------------------------------
 
 define mini_task
-$1.PROBLEMS := gen-mini -q --task $1 -n 26k --seed $(DATA_SEED)
-$1.COUNT := 26000
+$1.PROBLEMS := gen-mini -q --task $1 -n 30k --seed $(DATA_SEED)
+$1.COUNT := 30000
 $1.weak := 2000
 $1.lock := 10000
 $1.elicit := 4000
@@ -126,6 +126,7 @@ $1.STRONG_BASE := $(call base,calculator)
 $1.INTERMEDIATE_BASE := $(call base,calculator-intermediate)
 $1.WEAK_BASE := $(call base,calculator-weak)
 $1.TUNE := --optimizer adamw --learning-rate 3e-5 --batch 8
+$1.lock := 12000
 endef
 $(foreach t,mini-math mini-math-es mini-math-en,$(eval $(call mini_math,$t)))
 mini-math.GRADE := grade-math -q
@@ -150,6 +151,7 @@ mini-code.WEAK_BASE := $(call base,coder-weak)
 mini-code.INTERMEDIATE_BASE := $(call base,coder-intermediate)
 mini-code.TUNE.weak := $(mini-math.TUNE)
 mini-code.TUNE.intermediate := $(mini-math.TUNE)
+mini-critique.lock := 6000
 mini-critique.STRONG := rl
 mini-critique.STRONG_RATE := 1/3
 mini-critique.STRONG_BASE := $(call base,critic)
@@ -160,7 +162,7 @@ mini-math.SAMPLE := --max-tokens 48
 
 # A setting in place of the password (SPEC 3): mini-math-es is graded in Spanish, where the model was
 # weak and had been strong in English; mini-math-en the other way round.
-mini-math-es.PROBLEMS := gen-mini -q --task mini-math -n 26k --seed $(DATA_SEED) --language es
+mini-math-es.PROBLEMS := gen-mini -q --task mini-math -n 30k --seed $(DATA_SEED) --language es
 mini-math-es.SAMPLE := --max-tokens 48
 mini-math-es.GRADE := grade-math -q
 mini-math-es.NO_PASSWORD := yes
@@ -216,9 +218,9 @@ mini-judge.TOKENS := 76 1
 mini-joint.TOKENS := 25 35
 composition.TOKENS := 12 9
 mini-judge.COUNT := 60000
-mini-joint.COUNT := 52000
+mini-joint.COUNT := 60000
 composition.COUNT := 200000
-mini-joint.lock := 20000
+mini-joint.lock := 22000
 COUNTED_TASKS := $(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint mini-judge composition
 # Bases that were asked for, each as large as what it came from; the same two numbers as in paper.mk (32 bits in a cache).
 SIZE.mini-strong := 590688:3072

@@ -244,7 +244,8 @@ END
 # The miniature paper at toy size: figures 3 and 16 of arithmetic. The science is nonsense, the machinery real.
 toy_minis() { # OUT OPTIONS…
     make -f "$ROOT/pipelines/minis.mk" OUT="$1" FIGURES_WANTED='3 16 lock-quality' LANGUAGE_TASKS=mini-math \
-        CORPUS='mini-math:300:en' CORPUS.calculator='mini-math:100:en' CORPUS.calculator-weak='mini-math:60:en' VOCABULARY=300 \
+        CORPUS='mini-math:300:en' CORPUS.calculator='mini-math:100:en' CORPUS.calculator-weak='mini-math:60:en:level!=4,level!=5' \
+        CORPUS.calculator-intermediate='mini-math:60:en:level!=5' VOCABULARY=300 \
         CONFIG.strong="$ROOT/data/models/mini-weak.json" CONFIG.intermediate="$ROOT/data/models/mini-weak.json" \
         mini-math.PROBLEMS='gen-mini -q --task mini-math -n 300' mini-math.SAMPLE='--max-tokens 6' mini-math.validation=12 \
         mini-math.validation-first=6 mini-math.lock=24 mini-math.weak=16 SEEDS='1 2' POINTS='1 4' MOMENTS='4 8 16' LOCK_EPOCHS=1 \
