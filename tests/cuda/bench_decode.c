@@ -4,8 +4,9 @@
  * graph), against the time in which the device's copy reads what the step must read: the weights
  * and the cache, once. The second half of `make gpu-bench`.
  *
- *     bench_decode [DEVICE [SIXTEENTHS]]   cuda; so many sixteenths of the width, the layers and the rest
+ *     bench_decode [DEVICE [SIXTEENTHS]]
  *
+ * cuda by default; so many sixteenths of the width, the layers, the MLP and the vocabulary.
  * Where not all sequences fit into the device's memory, as many as do.
  */
 #include "model/storage.h"
