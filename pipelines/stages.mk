@@ -13,4 +13,6 @@ $(if $(LOST),$(shell rm -f $(LOST)))
 ifneq ($(SHOW),)
 export SHOW_STAGES := $(words $(STAGES) $(MODELS))
 export OUT
+# Another pipeline's stages below this one's folder are not of that number.
+export SHOW_NESTED := $(filter-out $(OUT),$(COMPOSITION))
 endif
