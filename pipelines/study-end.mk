@@ -44,9 +44,9 @@ BROKEN := $(if $(CHAINS),$(shell $(PIPELINES)/broken-chains $(foreach c,$(CHAINS
 
 # What all that was asked for takes: the stages and the numbers that they depend on, counted by pipelines/cost.
 .PHONY: facts cost
-epochs_of = $(or $(patsubst --epochs=%,%,$(filter --epochs=%,$(subst --epochs ,--epochs=,$1))),1)
+tuning_epochs = $(or $(patsubst --epochs=%,%,$(filter --epochs=%,$(subst --epochs ,--epochs=,$1))),1)
 task_facts = $(info = task $1 $($1.COUNT) $($1.TOKENS) $(notdir $($1.STRONG_BASE) $($1.WEAK_BASE) $($1.INTERMEDIATE_BASE)) \
-    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-) $(call epochs_of,$($1.TUNE)))$(info = \
+    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-) $(call tuning_epochs,$($1.TUNE)))$(info = \
     bounds $1 $(foreach b,weak lock elicit validation validation-first MOST SUBSET BEST,$(if $($1.$b),$b=$($1.$b))))
 facts:
 	@$(info = moments $(MOMENTS))$(info = along $(ALONG))$(info = lock-epochs $(LOCK_EPOCHS))$(info = rounds $(ROUNDS_EI) \

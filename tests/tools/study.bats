@@ -18,6 +18,13 @@ teardown() { rm -rf "$work"; }
     done
 }
 
+@test "SFT is saved after the epochs that k asks for" {
+    make -n -f "$ROOT/pipelines/figure3.mk" OUT=out SEEDS=1 POINTS='8 512' >stages
+    grep -qF 'epochs=(32 64 128)' stages
+    grep -qF 'epochs=(1 2 4)' stages
+    [ "$(grep -F 'epochs=(' stages | grep -vcE 'epochs=\((32 64 128|1 2 4)\)')" = 0 ]
+}
+
 @test "a figure of the paper's models says which folder is missing" {
     run make -n -f "$ROOT/pipelines/figure3.mk" PRESET=paper WEIGHTS=nowhere OUT=out
     [ "$status" -ne 0 ]
