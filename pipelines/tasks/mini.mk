@@ -194,15 +194,10 @@ mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
 
 # The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
-composition.elicit := 4000
 composition.validation := 1000
-composition.MOST := 1024
 composition.SUBSET := 1000
 composition.BEST := 100
-composition.SFT := --optimizer adamw --learning-rate 1e-4
-composition.RL := --optimizer adamw --learning-rate 1e-4 --batch 8
-composition.DPO := --objective dpo --optimizer adamw --batch 8
-composition.DPO_RATE := 1e-4
+COMPOSITION_RATE := 1e-4
 
 # ---- what it takes -------------------------------------------------------------------------------
 

@@ -165,13 +165,8 @@ joint.STRONG := base
 joint.GRADE = $(PIPELINES)/grade-by-task code '$(code.GRADE)' math '$(math.GRADE)'
 
 # The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
-composition.elicit := 4000
 composition.validation := 2000
-composition.MOST := 1024
-composition.SFT := --optimizer adamw --learning-rate 5e-5
-composition.RL := --optimizer adamw --learning-rate 5e-5 --batch 8
-composition.DPO := --objective dpo --optimizer adamw --batch 8
-composition.DPO_RATE := 5e-5
+COMPOSITION_RATE := 5e-5
 
 # ---- what it takes -------------------------------------------------------------------------------
 
