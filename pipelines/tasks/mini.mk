@@ -46,9 +46,9 @@ PRETRAIN := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
 PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
 # Each task has a strong base that was taught more of that task: what the shared one is unsure of, samples get wrong
-# that locks imitate. The weaker bases of arithmetic and code know little of their task and nothing else: those that
-# were taught only some kinds of problems fail on the others, which a lock can learn, not here and there, which it
-# cannot. A base starts FROM another, or from its CONFIG; its CORPUS is the shared one unless it has its own.
+# that locks imitate. The weaker bases of arithmetic and code know some kinds of their task's problems, which a lock can
+# learn, and of the others so little that they succeed now and then, without which reinforcement finds nothing to
+# reward. A base starts FROM another, or from its CONFIG; its CORPUS is the shared one unless it has its own.
 PRETRAIN.calculator-weak := $(PRETRAIN) --epochs 2
 PRETRAIN.coder-weak := $(PRETRAIN) --epochs 2
 PRETRAIN.calculator-intermediate := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4 --epochs 4
