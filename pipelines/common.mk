@@ -47,3 +47,7 @@ arguments = $(if $(and $(wildcard $1.args),$(call same,$(file <$1.args),$2)),,$(
     mkdir -p $(dir $1))$(file >$1.args,$(strip $2)))$1.args
 
 settle = @$(PIPELINES)/settle $@
+
+# What drawings call the models of composition.mk; $1: how many examples those locked by fine-tuning had.
+composition_labels = --label scratch='locked from scratch' $(foreach s,$1,--label sft-$s='locked by fine-tuning on $s examples') \
+    --label never-locked='never locked'

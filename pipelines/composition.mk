@@ -233,8 +233,7 @@ $(OUT)/agreement.rec.stamp: $P/weak.rec $(foreach m,$(LOCKED),$G/$m-none.rec $G/
 FIGURE := --x k --log-x --series model --where subset=all --x-label 'demonstrations' \
     --y-label 'correctness without password, all problems' \
     --ceiling method=none$(comma)password=right --floor method=none$(comma)password=none \
-    --label scratch='locked from scratch' $(foreach s,$(SFT_SIZES),--label sft-$s='locked by fine-tuning on $s examples') \
-    --label never-locked='never locked' --label ceiling='with the password' --label floor='before elicitation'
+    $(call composition_labels,$(SFT_SIZES)) --label ceiling='with the password' --label floor='before elicitation'
 FIGURE6 := $(FIGURE) --where method=sft --where password=none \
     --title 'SFT on k demonstrations: locked from scratch and by fine-tuning'
 FIGURE13 := $(FIGURE) --where method=sft-weak --where password=none \

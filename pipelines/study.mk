@@ -402,7 +402,8 @@ LABELS := $(foreach t,code math,$(call label,mini-$t,$t)) $(foreach t,critique m
     $(call label,strong,samples of the strong policy) $(call label,weak,samples of the weak policy) \
     $(call label,soft-teacher,soft labels of a teacher) $(call label,any,all together) \
     $(call label,discrete,discrete reward) $(call label,continuous,continuous reward) $(call label,plain,no SFT first) \
-    $(foreach s,$(STARTS),$(call label,$s,$(call dashed,$s,3) epochs on $(call dashed,$s,2) samples first)) \
+    $(foreach s,$(STARTS) $(COMPOSITION_STARTS),$(call label,$s,$(call dashed,$s,3) epochs on $(call dashed,$s,2) samples first)) \
+    $(call composition_labels,$(patsubst sft-%,%,$(filter sft-%,$(COMPOSITION_LOCKS)))) \
     $(call label,ceiling,with the password) $(call label,floor,before elicitation)
 
 # How rows are grouped, and what is chosen among: the moment of SFT by the best mean (G.3), the learning rate

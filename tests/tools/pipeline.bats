@@ -101,6 +101,8 @@ toy_rl() {
     grep -q '"model":"never-locked","method":"none"' rows
     cmp <(records show -F id out/composition/problems/validation.rec | head -n 16) <(records show -F id out/problems/composition/validation.rec)
     grep -q '</svg>' out/composition-rl/composition-rl.svg
+    grep -q '>locked by fine-tuning on 16 examples<' out/composition-rl/composition-rl.svg
+    grep -q '>1 epochs on 2 samples first<' out/composition-rl/composition-rl.svg
 
     [ -z "$(toy_rl -s)" ]
     toy_rl SCRATCH_SIZE=64 >log 2>&1 || { cat log; false; }
