@@ -12,9 +12,9 @@
 enum { FRUITLESS = 100000 }; /* draws without a new problem, after which a task has no more */
 
 static const struct mini_task tasks[] = {
-    {"mini-math", mini_math_make, .spanish = true},
-    {"mini-choice", mini_choice_make},
-    {"mini-code", mini_code_make},
+    {"mini-math", mini_math_make, .spanish = true, .mistakes = true},
+    {"mini-choice", mini_choice_make, .mistakes = true},
+    {"mini-code", mini_code_make, .mistakes = true},
     {"mini-critique", mini_critique_make},
     {"mini-critique-labelled", mini_critique_labelled_make},
     {"mini-judge", mini_judge_make},
@@ -52,6 +52,11 @@ struct mini_stream *mini_stream_open(const struct mini_task *task,
         error_set(error, "%s is in English only; mini-math knows Spanish", task->name);
         return NULL;
     }
+    if (settings->mistaken > 0 && !task->mistakes) {
+        error_set(error, "%s has no usual mistake; mini-math, mini-choice and mini-code have one",
+                  task->name);
+        return NULL;
+    }
     stream = allocate(1, sizeof *stream);
     stream->task = task;
     stream->settings = *settings;
@@ -69,12 +74,13 @@ void mini_stream_close(struct mini_stream *stream) {
 /* Writes draw `draw` over `record`, as problem number `number`. */
 static bool make(struct mini_stream *stream, int language, uint64_t draw, uint64_t number,
                  struct record *record, struct error *error) {
-    struct mini_settings settings = {.seed = stream->settings.seed, .language = language};
+    struct mini_settings settings = stream->settings;
     struct random random;
     char id[96];
     int size = snprintf(id, sizeof id, "%s-%llu-%llu", stream->task->name,
                         (unsigned long long)settings.seed, (unsigned long long)number);
 
+    settings.language = language;
     record_clear(record);
     record_set_text(record, "id", (struct text){id, (size_t)size});
     record_set_text(record, "task", text_of(stream->task->name));

@@ -17,13 +17,20 @@ enum mini_language { MINI_ENGLISH, MINI_SPANISH };
 
 struct mini_settings {
     uint64_t seed;
-    int language; /* enum mini_language */
+    int language;    /* enum mini_language */
+    double mistaken; /* share of solutions that make the task's usual mistake */
 };
+
+/* Whether the solution to be written next makes the mistake; draws nothing where none does. */
+static inline bool mini_mistaken(const struct mini_settings *settings, struct random *random) {
+    return settings->mistaken > 0 && random_uniform(random) < settings->mistaken;
+}
 
 /*
  * Appends to `record`, which has `id` and `task` already, the other fields of a problem: `prompt`,
  * `reference`, `solution`, `domain`, and what else its kind has. All that is drawn comes from
- * `random`, and what is drawn does not depend on the language.
+ * `random`, and what is drawn does not depend on the language, nor a problem on whether its
+ * solution is mistaken.
  */
 typedef bool mini_make(const struct mini_settings *settings, struct random *random,
                        struct record *record, struct error *error);
@@ -40,7 +47,8 @@ void mini_math_translate(struct text completion, int language, struct buffer *ou
 struct mini_task {
     const char *name; /* what `task` says */
     mini_make *make;
-    bool spanish; /* knows the second language */
+    bool spanish;  /* knows the second language */
+    bool mistakes; /* has a usual mistake */
 };
 
 /* NULL with an error that lists the tasks where there is none of that name. */
@@ -48,7 +56,7 @@ const struct mini_task *mini_task_find(const char *name, struct error *error);
 
 struct mini_stream;
 
-/* Fails where the task does not know the language. The stream copies the settings. */
+/* Fails where the task knows no such language or mistake. The stream copies the settings. */
 struct mini_stream *mini_stream_open(const struct mini_task *task,
                                      const struct mini_settings *settings, struct error *error);
 /*

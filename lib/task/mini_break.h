@@ -33,7 +33,10 @@ struct mini_break {
 
 enum { MINI_BREAKS = 32, MINI_WORDINGS = 3 };
 
-/* All breaks of `program`, some of which may do nothing on a given input; how many. */
+/*
+ * All breaks of `program`, some of which may do nothing on a given input; how many. The first is
+ * always another operator of the first step.
+ */
 unsigned mini_breaks(const struct mini_program *program, struct mini_break breaks[MINI_BREAKS]);
 
 /* "operator", "constant", … */

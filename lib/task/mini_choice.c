@@ -1,6 +1,7 @@
 /*
  * mini-choice: which of four is the heaviest, largest, densest, oldest? Four groups of facts, each
- * a list of twenty in their order, which a model can only know from having seen many questions.
+ * a list of twenty in their order, which a model can only know from having seen many questions. The
+ * usual mistake is to answer with the first.
  */
 #include "task/mini.h"
 
@@ -73,7 +74,7 @@ bool mini_choice_make(const struct mini_settings *settings, struct random *rando
     struct buffer prompt = {0};
     char solution[2] = " ";
 
-    (void)settings, (void)error;
+    (void)error;
     random_permutation(random, ENTRIES, order);
     best = best_of(order, least, &distance);
     buffer_format(&prompt, "%s: which is the %s?", group->name, least ? group->least : group->most);
@@ -82,6 +83,8 @@ bool mini_choice_make(const struct mini_settings *settings, struct random *rando
     solution[1] = "ABCD"[best];
     record_set_text(record, "prompt", (struct text){(const char *)prompt.data, prompt.size});
     record_set_text(record, "reference", (struct text){solution + 1, 1});
+    if (mini_mistaken(settings, random))
+        solution[1] = 'A';
     record_set_text(record, "solution", (struct text){solution, 2});
     record_set_text(record, "domain", text_of(group->name));
     record_set_integer(record, "level", level_of(distance));

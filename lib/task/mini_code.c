@@ -1,4 +1,7 @@
-/* mini-code: write the little program that a statement asks for. */
+/*
+ * mini-code: write the little program that a statement asks for. The usual mistake is another
+ * operation in the first step.
+ */
 #include "task/mini.h"
 #include "task/mini_tests.h"
 
@@ -12,6 +15,16 @@ static void set_program(struct record *record, const char *key, const struct min
     record_set_text(record, key, (struct text){(const char *)text->data, text->size});
 }
 
+/* The program with the first of its breaks, which the tests all but always catch. */
+static void make_mistake(struct mini_program *program, const struct mini_tests *tests) {
+    struct mini_break breaks[MINI_BREAKS];
+    unsigned count = mini_breaks(program, breaks), chosen = 0;
+
+    while (chosen + 1 < count && !mini_tests_catch(tests, program, &breaks[chosen].program))
+        chosen++;
+    *program = breaks[chosen].program;
+}
+
 /* `reference` and `solution` are the same program, written as two hands would. */
 bool mini_code_make(const struct mini_settings *settings, struct random *random,
                     struct record *record, struct error *error) {
@@ -19,15 +32,16 @@ bool mini_code_make(const struct mini_settings *settings, struct random *random,
     struct mini_tests tests;
     struct buffer text = {0};
 
-    (void)settings;
     (void)error;
     mini_program_draw(&program, random);
     mini_tests_draw(&program, &tests, random);
     mini_program_statement(&program, &text);
     record_set_text(record, "prompt", (struct text){(const char *)text.data, text.size});
     set_program(record, "reference", &program, random, &text);
-    set_program(record, "solution", &program, random, &text);
     mini_tests_set(&tests, &program, record);
+    if (mini_mistaken(settings, random))
+        make_mistake(&program, &tests);
+    set_program(record, "solution", &program, random, &text);
     record_set_text(record, "domain", text_of(mini_family_name(program.family)));
     record_set_integer(record, "level", mini_family_level(program.family));
     buffer_free(&text);

@@ -5,10 +5,14 @@
  *     prompt     Ana buys 3 apples at 4 dollars each and a bag at 5 dollars. What is the cost?
  *     solution    cost 3*4=12 12+5=17 \boxed{17}
  *     in Spanish  costo 3*4=12 12+5=17 respuesta: 17
+ *     mistaken    cost 3*4=12 \boxed{12}
+ *
+ * The usual mistake is to leave out the last step, and to answer with what was known before it.
  */
 #include "task/mini_math.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LETTERS = 26, LARGEST = 999, ATTEMPTS = 100000 };
@@ -121,9 +125,43 @@ static void set_text(struct record *record, const char *key, const struct buffer
     record_set_text(record, key, (struct text){(const char *)text->data, text->size});
 }
 
-static void fill_record(const struct mini_math_kind *kind, const struct drawn *drawn, int language,
-                        struct record *record) {
+/*
+ * Word and steps without the last step, which is left in `last`: of "cost {a}*{p}={d} {d}+{b}={c}",
+ * "{d}+{b}={c}".
+ */
+static void append_shortened(const struct drawn *drawn, const char *steps, int language,
+                             const char **last, struct buffer *out) {
+    char *shorter;
+
+    *last = strrchr(steps, ' ') + 1;
+    shorter = format_text("%.*s", (int)(*last - 1 - steps), steps);
+    append_filled(drawn, shorter, language, out);
+    free(shorter);
+}
+
+/* What a step begins with: the result of the step before, or a number of the problem. */
+static long long first_operand(const struct drawn *drawn, const char *step) {
+    return step[0] == '{' ? drawn->numbers[step[1] - 'a'] : strtoll(step, NULL, 10);
+}
+
+static void append_solution(const struct mini_math_kind *kind, const struct drawn *drawn,
+                            int language, bool mistaken, struct buffer *out) {
     const char *steps = kind->steps[kind->steps[language] == NULL ? MINI_ENGLISH : language];
+    long long answer = drawn->numbers[kind->answer - 'a'];
+    const char *last;
+
+    buffer_append_text(out, " ");
+    if (mistaken) {
+        append_shortened(drawn, steps, language, &last, out);
+        answer = first_operand(drawn, last);
+    } else {
+        append_filled(drawn, steps, language, out);
+    }
+    buffer_format(out, language == MINI_ENGLISH ? " \\boxed{%lld}" : " respuesta: %lld", answer);
+}
+
+static void fill_record(const struct mini_math_kind *kind, const struct drawn *drawn, int language,
+                        bool mistaken, struct record *record) {
     long long answer = drawn->numbers[kind->answer - 'a'];
     struct buffer text = {0};
 
@@ -133,9 +171,7 @@ static void fill_record(const struct mini_math_kind *kind, const struct drawn *d
     buffer_format(&text, "%lld", answer);
     set_text(record, "reference", &text);
     text.size = 0;
-    buffer_append_text(&text, " ");
-    append_filled(drawn, steps, language, &text);
-    buffer_format(&text, language == MINI_ENGLISH ? " \\boxed{%lld}" : " respuesta: %lld", answer);
+    append_solution(kind, drawn, language, mistaken, &text);
     set_text(record, "solution", &text);
     record_set_text(record, "domain", text_of(kind->domain));
     record_set_integer(record, "level", kind->level);
@@ -172,7 +208,7 @@ bool mini_math_make(const struct mini_settings *settings, struct random *random,
         (drawn.things[0] + 1 + random_below(random, MINI_MATH_THINGS - 1)) % MINI_MATH_THINGS;
     for (int tried = 0; tried < ATTEMPTS; tried++)
         if (draw_numbers(&drawn, kind->numbers, random)) {
-            fill_record(kind, &drawn, settings->language, record);
+            fill_record(kind, &drawn, settings->language, mini_mistaken(settings, random), record);
             return true;
         }
     return error_set(error, "mini-math: no numbers fit '%s'", kind->numbers);

@@ -34,6 +34,25 @@ answered() { sed 's/"solution":/"completion":/' | records make -q "$@"; }
     records show g.rec | head -n 1 | grep -q 'respuesta: '
 }
 
+@test "every mistaken solution is graded wrong, and the problems are the same" {
+    for task in math choice code; do
+        gen-mini -q -t mini-$task -n 400 --mistaken 1 | gen-strong -q --policy solution | grade-$task -q -o g.rec
+        [ "$(records select -q correct=true g.rec | records count)" = "$([ $task = choice ] && records select -q reference=A g.rec | records count || echo 0)" ]
+        gen-mini -q -t mini-$task -n 400 -o right.rec
+        diff <(records show g.rec | grep -o '"id":.*"reference":"[^"]*"' ) <(records show right.rec | grep -o '"id":.*"reference":"[^"]*"')
+    done
+    gen-mini -q -t mini-math -n 4000 --mistaken 0.7 --language es | gen-strong -q --policy solution | grade-math -q -o g.rec
+    n=$(records select -q correct=true g.rec | records count)
+    [ "$n" -gt 1110 ] && [ "$n" -lt 1290 ]
+}
+
+@test "a mistaken solution leaves out the last step, takes another operation, or the first choice" {
+    gen-mini -q -t mini-math -n 1 --first 8 --mistaken 1 | records show | grep -F '"solution":" cost 3*3=9 \\boxed{9}"'
+    gen-mini -q -t mini-math -n 1 --first 3 --mistaken 1 | records show | grep -F '"solution":" part \\boxed{90}"'
+    gen-mini -q -t mini-code -n 1 --first 2 --mistaken 1 | records show | grep -F 'x=x-16+8'
+    gen-mini -q -t mini-choice -n 1 --mistaken 1 | records show | grep -F '"solution":" A"'
+}
+
 @test "a wrong answer of mini-math is graded wrong, in both languages" {
     for completion in ' cost 3*4=12 \\boxed{12}' ' costo 3*4=12 respuesta: 12'; do
         [ "$(echo '{"id":"a","reference":"13","completion":"'"$completion"'"}' | records make -q | grade-math -q |
@@ -64,6 +83,9 @@ answered() { sed 's/"solution":/"completion":/' | records make -q "$@"; }
     run gen-mini -t mini-choice --language es -n 3
     [ "$status" = 2 ]
     [[ "$output" == *"in English only"* ]]
+    run gen-mini -t mini-judge --mistaken 0.5 -n 3
+    [ "$status" = 2 ]
+    [[ "$output" == *"mini-judge has no usual mistake; mini-math"* ]]
     run gen-mini -n 3
     [ "$status" = 2 ]
     [[ "$output" == *"-t TASK -n N says it"* ]]
