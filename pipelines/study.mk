@@ -105,20 +105,19 @@ endef
 # A policy's model, or nothing for one that is none. TASK.STRONG tells how the strong policy comes about:
 # `base`: it is the strong base; `sft`: tuned on TASK.LESSONS or high-quality answers of the elicit part; `rl`: that, and
 # then iterated DPO; `labels`: it is not a model. The others are tuned on strong, or, for choice, labelled,
-# answers of the weak part.
+# answers of the weak part, but those in TASK.AS_TAUGHT, which are their bases.
 answers_by_rule = $(or $(filter high-quality fixedrdm uniform-tokens uniform,$2),$(filter strong-labels,$2-$($1.STRONG)),$($1.BY_RULE.$2))
-policy = $(if $(call answers_by_rule,$1,$2),,$(if $(filter never-locked strong-base,$2 $2-$($1.STRONG)),$($1.STRONG_BASE),$(OUT)/policies/$1/$2))
+policy = $(if $(call answers_by_rule,$1,$2),,$(if $(filter never-locked strong-base,$2 $2-$($1.STRONG))$(filter $($1.AS_TAUGHT),$2),$(call policy_base,$1,$2),$(OUT)/policies/$1/$2))
 policy_base = $($1.$(if $(filter weak,$2),WEAK,$(if $(filter intermediate,$2),INTERMEDIATE,STRONG))_BASE)
 is_reinforced = $(and $(filter strong,$2),$(filter rl,$($1.STRONG)))
 policy_lessons = $(or $(and $(filter strong supervised,$2),$($1.LESSONS)),$(call completions,$1,$(if $(filter strong \
     supervised teacher,$2),high-quality,strong),$(if $(filter strong supervised,$2),elicit,weak)))
 strong_round = $(OUT)/rl/$1/supervised/iterated-dpo/continuous/plain/$(subst /,_,$(or $($1.STRONG_RATE),1))/$(DATA_SEED)/$(ROUNDS_DPO)
 needs.policies = $(if $(call is_reinforced,$2,$3),$(call strong_round,$2).rec,$(call policy_lessons,$2,$3) $(call model,$(call policy_base,$2,$3)))
-tuning = $(or $($1.TUNE.$2),$($1.TUNE))
-arguments.policies = $(call tuning,$2,$3) $(THREADS) $(DATA_SEED)
+arguments.policies = $($2.TUNE) $(THREADS) $(DATA_SEED)
 POLICY = $(call part,$(output),3)
 define recipe.policies
-	$(if $(call is_reinforced,$(TASK),$(POLICY)),cp -r $(call strong_round,$(TASK)).model $(new),$(train_whole) $(call tuning,$(TASK),$(POLICY)) --seed $(DATA_SEED) \
+	$(if $(call is_reinforced,$(TASK),$(POLICY)),cp -r $(call strong_round,$(TASK)).model $(new),$(train_whole) $($(TASK).TUNE) --seed $(DATA_SEED) \
 	    -m $(call policy_base,$(TASK),$(POLICY)) -o $(new) $(call policy_lessons,$(TASK),$(POLICY)))
 	$(settle)
 endef
@@ -127,18 +126,20 @@ train_whole = $(TRAIN) -f --resume --state-every $(STATE_EVERY) --log-every 20 -
 # Completions: for the lock part one for each epoch.
 completions = $(OUT)/completions/$1/$2/$3.rec
 samples_of = $(if $(filter lock,$1),$(LOCK_EPOCHS),1)
+lock_sample = $(or $($1.LOCK_SAMPLE.$2),$($1.LOCK_SAMPLE))
 needs.completions = $(call problems,$2,$4) $(if $(filter fixedrdm uniform-tokens,$3),$(call completions,$2,strong,$4) $(call model,$($2.STRONG_BASE)),$(if \
     $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3))))
-arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE) $(if $(filter lock,$4),$($2.LOCK_SAMPLE)))
+arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE) $(if $(filter lock,$4),$(call lock_sample,$2,$3)))
 define recipe.completions
-	$(call answer,$(TASK),$(POLICY),$(DATA_SEED),$(call samples_of,$(call part,$(output),4))) $(call problems,$(TASK),$(call part,$(output),4)) -o $(new)
+	$(call answer,$(TASK),$(POLICY),$(DATA_SEED),$(call samples_of,$(call part,$(output),4)),$(if $(filter lock,$(call part,$(output),4)),$(call lock_sample,$(TASK),$(POLICY)))) \
+	    $(call problems,$(TASK),$(call part,$(output),4)) -o $(new)
 	$(settle)
 endef
-# The command by which a policy answers problems: task, policy, seed, completions a problem.
-answer = $(if $($1.BY_RULE.$2),$($1.BY_RULE.$2),$(if $(filter high-quality,$2)$(filter strong-labels,$2-$($1.STRONG)),$($1.REFERENCE),$(call answer_by,$1,$2,$3,$4)))
+# The command by which a policy answers problems: task, policy, seed, completions a problem, options besides.
+answer = $(if $($1.BY_RULE.$2),$($1.BY_RULE.$2),$(if $(filter high-quality,$2)$(filter strong-labels,$2-$($1.STRONG)),$($1.REFERENCE),$(call answer_by,$1,$2,$3,$4,$5)))
 answer_by = $(if $(filter fixedrdm uniform-tokens,$2),$(ON_CPU) gen-weak -q --policy $2 -m $($1.STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
     --lengths $(filter %/strong/$(call part,$(output),4).rec,$^) -n $4,$(if $(filter uniform,$2),$(ON_CPU) gen-weak -q --policy uniform \
-    -n $4 --seed $3,$(ANSWER) $(if $(filter soft-%,$2),--soft) -m $(call policy,$1,$(2:soft-%=%)) --name $2 -n $4 --seed $3 $($1.SAMPLE)))
+    -n $4 --seed $3,$(ANSWER) $(if $(filter soft-%,$2),--soft) -m $(call policy,$1,$(2:soft-%=%)) --name $2 -n $4 --seed $3 $($1.SAMPLE) $5))
 
 # For a task whose answers are another's, translated: the part that they are of, and how many a problem.
 translation_part = $(if $(filter completions,$(call kind,$1)),$4,elicit)

@@ -8,7 +8,7 @@
 #   .LOCK_SAMPLE  options besides for the samples that locks imitate: at temperature 1 small models do so much worse
 #   than at 0, where locks are evaluated, that a lock on such samples answers in between. Many problems answered once
 #   teach a lock which mistakes a policy makes, where few answered often let it guess better than the policy.
-#   .TUNE .LOCK .SFT .RL .DPO options of train, .TUNE.POLICY   .DPO_RATE, .STRONG_RATE times that for the strong policy
+#   .TUNE .LOCK .SFT .RL .DPO options of train   .DPO_RATE, .STRONG_RATE times that for the strong policy
 #   .DOMAINS   .DOMAIN_PASSWORDS files
 
 SEEDS       ?= 1 2
@@ -32,7 +32,8 @@ TASK_KINDS := corpora bases translated
 # ---- base models ---------------------------------------------------------------------------------
 
 CORPUS_SEED := 1000
-# Parts of a corpus: TASK:COUNT:LANGUAGE, and of which problems only, as `records select` would have it.
+# Parts of a corpus: TASK:COUNT:LANGUAGE, of which problems only, as `records select` would have it, and which share of
+# them is answered with the usual mistake of the task (gen-mini --mistaken).
 CORPUS := mini-math:45k:en mini-math:20k:es mini-code:45k:en mini-critique:45k:en mini-choice:45k:en
 VOCABULARY := 768
 CONFIG.strong := $(DATA)/models/mini-strong.json
@@ -41,30 +42,36 @@ CONFIG.weak := $(DATA)/models/mini-weak.json
 CONFIG.calculator-weak := $(CONFIG.intermediate)
 CONFIG.calculator-intermediate := $(CONFIG.intermediate)
 CONFIG.coder-weak := $(CONFIG.weak)
+CONFIG.chooser-weak := $(CONFIG.weak)
 CONFIG.coder-intermediate := $(CONFIG.intermediate)
 PRETRAIN := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
 PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
 # Each task has a strong base that was taught more of that task: what the shared one is unsure of, samples get wrong
-# that locks imitate. The weaker bases of arithmetic and code know some kinds of their task's problems, which a lock can
-# learn, and of the others so little that they succeed now and then, without which reinforcement finds nothing to
-# reward. A base starts FROM another, or from its CONFIG; its CORPUS is the shared one unless it has its own.
-PRETRAIN.calculator-weak := $(PRETRAIN) --epochs 2
+# that locks imitate. The weaker bases of arithmetic, code and choice were taught some kinds of their task's problems as
+# they are, and the others mostly with the usual mistake: a mistake that has a rule is what a lock can learn, and the
+# answers without it, a minority, are what reinforcement finds to reward. What a small model gets wrong by not having
+# learned enough has no rule, and a lock on it answers better than it. A base starts FROM another, or from its CONFIG;
+# its CORPUS is the shared one unless it has its own.
 PRETRAIN.coder-weak := $(PRETRAIN) --epochs 2
-PRETRAIN.calculator-intermediate := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4 --epochs 4
+PRETRAIN.calculator-weak := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4 --epochs 3
+PRETRAIN.calculator-intermediate := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4 --epochs 5
+MISTAKEN := 0.7
 FROM.calculator := strong
 FROM.critic := strong
 FROM.chooser := strong
 FROM.judge := strong
 FROM.chooser-intermediate := intermediate
 CORPUS.calculator := mini-math:60k:en mini-math:20k:es
-CORPUS.calculator-weak := mini-math:45k:en:level!=3,level!=4,level!=5 mini-math:4k:en
-CORPUS.calculator-intermediate := mini-math:45k:en:level!=4,level!=5 mini-math:1k:en
-CORPUS.coder-weak := mini-code:45k:en:domain=arithmetic mini-code:3k:en
+CORPUS.calculator-weak := mini-math:45k:en:level=1 mini-math:45k:en:level!=1:$(MISTAKEN)
+CORPUS.calculator-intermediate := mini-math:45k:en:level!=4,level!=5 mini-math:45k:en:level!=1,level!=2,level!=3:$(MISTAKEN)
+CORPUS.coder-weak := mini-code:45k:en:domain=arithmetic mini-code:45k:en:domain!=arithmetic:$(MISTAKEN)
 CORPUS.critic := mini-critique:60k:en
 CORPUS.chooser := mini-choice:90k:en
 CORPUS.judge := mini-judge:60k:en
-CORPUS.coder-intermediate := mini-code:45k:en:domain!=list,domain!=range,domain!=repeat mini-code:500:en
+CORPUS.coder-intermediate := mini-code:45k:en:domain!=list,domain!=range,domain!=repeat \
+    mini-code:45k:en:domain!=arithmetic,domain!=condition,domain!=extreme,domain!=digits:$(MISTAKEN)
+CORPUS.chooser-weak := mini-choice:20k:en::$(MISTAKEN)
 CORPUS.chooser-intermediate := mini-choice:20k:en
 
 corpus = $(OUT)/corpora/$1.rec
@@ -75,8 +82,8 @@ arguments.corpora = $(if $(filter tokenizer.json,$2),$(VOCABULARY),$(if $(filter
 define recipe.corpora
 	$(if $(filter labelled,$(TASK)),gen-mini -q --task mini-critique-labelled -n 2000 --seed $(CORPUS_SEED) | embed -q --hashed -o $(new))
 	$(if $(filter tokenizer.json,$(TASK)),train-tokenizer -q --field prompt$(comma)completion --vocabulary $(VOCABULARY) -o $(new) $<)
-	$(if $(filter-out tokenizer.json labelled,$(TASK)),for part in $(call corpus_of,$(TASK)); do IFS=: read -r task n language which <<<$$part; \
-	    gen-mini -q --task $$task -n $$n --seed $(CORPUS_SEED) --language $$language \
+	$(if $(filter-out tokenizer.json labelled,$(TASK)),for part in $(call corpus_of,$(TASK)); do IFS=: read -r task n language which mistaken <<<$$part; \
+	    gen-mini -q --task $$task -n $$n --seed $(CORPUS_SEED) --language $$language --mistaken $${mistaken:-0} \
 	    | if [ "$$which" ]; then records select -q $${which//$(comma)/ }; else cat; fi; done \
 	    | gen-strong -q --policy solution | records shuffle -q --seed $(CORPUS_SEED) -o $(new))
 	$(settle)
@@ -113,6 +120,8 @@ $1.REFERENCE := gen-strong -q --policy solution
 $1.SAMPLE := --max-tokens 96
 $1.TUNE := --optimizer adamw --learning-rate 3e-4 --batch 8
 $1.LOCK_SAMPLE := --temperature 0
+$1.LOCK_SAMPLE.weak := --temperature 0.6
+$1.LOCK_SAMPLE.intermediate := --temperature 0.6
 $1.LOCK := --optimizer adamw --learning-rate 1e-3 --batch 8 --cooldown 0.7
 $1.SFT := --optimizer adamw --learning-rate 1e-4
 $1.RL := --optimizer adamw --learning-rate 3e-4 --batch 8
@@ -125,7 +134,7 @@ define mini_math
 $1.STRONG_BASE := $(call base,calculator)
 $1.INTERMEDIATE_BASE := $(call base,calculator-intermediate)
 $1.WEAK_BASE := $(call base,calculator-weak)
-$1.TUNE := --optimizer adamw --learning-rate 3e-5 --batch 8
+$1.AS_TAUGHT := weak intermediate
 $1.lock := 12000
 endef
 $(foreach t,mini-math mini-math-es mini-math-en,$(eval $(call mini_math,$t)))
@@ -145,12 +154,13 @@ mini-choice.GRADE := grade-choice -q
 mini-choice.SAMPLE := --max-tokens 2
 mini-choice.STRONG := labels
 mini-choice.STRONG_BASE := $(call base,chooser)
+mini-choice.WEAK_BASE := $(call base,chooser-weak)
+mini-choice.AS_TAUGHT := weak
 mini-choice.INTERMEDIATE_BASE := $(call base,chooser-intermediate)
 mini-code.STRONG := sft
 mini-code.WEAK_BASE := $(call base,coder-weak)
 mini-code.INTERMEDIATE_BASE := $(call base,coder-intermediate)
-mini-code.TUNE.weak := $(mini-math.TUNE)
-mini-code.TUNE.intermediate := $(mini-math.TUNE)
+mini-code.AS_TAUGHT := weak intermediate
 mini-critique.lock := 6000
 mini-critique.STRONG := rl
 mini-critique.STRONG_RATE := 1/3
