@@ -337,8 +337,10 @@ current = $(if $(filter 1,$(ROUND)),$(call round_start,$1,$(TASK),$(MODEL),$(MET
 draws_best = $(filter expert-iteration% filtered-sft,$(METHOD))
 # How many are kept: expert-iteration-16 keeps 16.
 best = $(or $(filter-out expert iteration filtered sft,$(subst -, ,$(METHOD))),$($(TASK).BEST),$(BEST))
-drawn = $(if $(draws_best),$(shell echo $$(( 10 * $(best) ))),$(subset))
-subset = $(or $($(TASK).SUBSET),$(SUBSET))
+drawn = $(if $(draws_best),$(shell echo $$(( 10 * $(best) ))),$(bound))
+# One subset for all methods, its first problems; expert iteration that keeps very many goes on behind it.
+bound = $(or $($(TASK).SUBSET),$(SUBSET))
+subset = $(if $(draws_best),$(shell echo $$(( $(drawn) > $(bound) ? $(drawn) : $(bound) ))),$(bound))
 who_draws = $(if $(filter filtered-sft,$(METHOD)),$(call policy,$(TASK),$(or $(weak_of.$(MODEL)),weak)),$(if $(filter dpo,$(METHOD)),$(elicited),$(current)))
 continuous = $(filter continuous,$(REWARD))
 rate_of = $(shell awk 'BEGIN { print $1 * $2 }')

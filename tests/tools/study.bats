@@ -25,6 +25,21 @@ teardown() { rm -rf "$work"; }
     [ "$(grep -F 'epochs=(' stages | grep -vcE 'epochs=\((32 64 128|1 2 4)\)')" = 0 ]
 }
 
+@test "samples that locks imitate are drawn at the temperature they have for it, demonstrations are not" {
+    make -n -f "$ROOT/pipelines/figure3.mk" OUT=out SEEDS=1 POINTS=1 mini-math.LOCK_SAMPLE='--temperature 0.25' mini-math.LOCK_SAMPLE.weak='--top-p 0.5' >stages
+    grep -A1 -E -- '-m out/bases/calculator .*--temperature 0.25' stages | grep -q out/problems/mini-math/lock.rec
+    grep -A1 -E -- '-m out/bases/calculator-weak .*--top-p 0.5' stages | grep -q out/problems/mini-math/lock.rec
+    [ "$(grep -cE -- '--temperature 0.25|--top-p 0.5' stages)" = 2 ]
+}
+
+@test "a policy that is as its base was taught is not tuned, and part of a corpus is taught with mistakes" {
+    make -n -f "$ROOT/pipelines/figure3.mk" OUT=out SEEDS=1 POINTS=1 mini-math.AS_TAUGHT=weak CORPUS.coder-weak='mini-code:7k:en::0.3' >stages
+    [ "$(grep -c 'train .*-o out/policies/mini-math/weak.new' stages)" = 0 ]
+    [ "$(grep -c 'train .*-o out/policies/mini-math/intermediate.new' stages)" = 1 ]
+    part=$(grep -F 'for part in mini-code:7k:en::0.3;' stages | sed 's/ *| gen-strong.*//; s/gen-mini /echo gen-mini /')
+    [[ $(bash -c "$part") == *"-n 7k "*"--mistaken 0.3" ]]
+}
+
 @test "a figure of the paper's models says which folder is missing" {
     run make -n -f "$ROOT/pipelines/figure3.mk" PRESET=paper WEIGHTS=nowhere OUT=out
     [ "$status" -ne 0 ]
@@ -251,7 +266,7 @@ END
 # The miniature paper at toy size: figures 3 and 16 of arithmetic. The science is nonsense, the machinery real.
 toy_minis() { # OUT OPTIONS…
     make -f "$ROOT/pipelines/minis.mk" OUT="$1" FIGURES_WANTED='3 16 lock-quality' LANGUAGE_TASKS=mini-math \
-        CORPUS='mini-math:300:en' CORPUS.calculator='mini-math:100:en' CORPUS.calculator-weak='mini-math:60:en:level!=4,level!=5' \
+        CORPUS='mini-math:300:en' CORPUS.calculator='mini-math:100:en' CORPUS.calculator-weak='mini-math:60:en:level!=4,level!=5:0.7' \
         CORPUS.calculator-intermediate='mini-math:60:en:level!=5' VOCABULARY=300 \
         CONFIG.strong="$ROOT/data/models/mini-weak.json" CONFIG.intermediate="$ROOT/data/models/mini-weak.json" \
         mini-math.PROBLEMS='gen-mini -q --task mini-math -n 300' mini-math.SAMPLE='--max-tokens 6' mini-math.validation=12 \
