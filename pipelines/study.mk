@@ -112,7 +112,7 @@ policy_base = $($1.$(if $(filter weak,$2),WEAK,$(if $(filter intermediate,$2),IN
 is_reinforced = $(and $(filter strong,$2),$(filter rl,$($1.STRONG)))
 policy_lessons = $(or $(and $(filter strong supervised,$2),$($1.LESSONS)),$(call completions,$1,$(if $(filter strong \
     supervised teacher,$2),high-quality,strong),$(if $(filter strong supervised,$2),elicit,weak)))
-strong_round = $(OUT)/rl/$1/supervised/iterated-dpo/continuous/plain/$(subst /,_,$(or $($1.STRONG_RATE),1))/$(DATA_SEED)/$(ROUNDS_DPO)
+strong_round = $(OUT)/rl/$1/supervised/iterated-dpo/continuous/plain/1/$(DATA_SEED)/$(ROUNDS_DPO)
 needs.policies = $(if $(call is_reinforced,$2,$3),$(call strong_round,$2).rec,$(call policy_lessons,$2,$3) $(call model,$(call policy_base,$2,$3)))
 arguments.policies = $($2.TUNE) $(THREADS) $(DATA_SEED)
 POLICY = $(call part,$(output),3)

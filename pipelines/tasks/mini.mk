@@ -5,10 +5,10 @@
 #   .weak .lock .elicit .validation .validation-first  at most so many of a part (all)  .MOST   demonstrations at most
 #   .STRONG_BASE .INTERMEDIATE_BASE .WEAK_BASE  folders of models     .STRONG base, sft, rl or labels
 #   .REFERENCE the filter that answers well   .SAMPLE options of sample   .GRADE .SCORE filters
-#   .LOCK_SAMPLE  options besides for the samples that locks imitate: at temperature 1 small models do so much worse
-#   than at 0, where locks are evaluated, that a lock on such samples answers in between. Many problems answered once
-#   teach a lock which mistakes a policy makes, where few answered often let it guess better than the policy.
-#   .TUNE .LOCK .SFT .RL .DPO options of train   .DPO_RATE, .STRONG_RATE times that for the strong policy
+#   .LOCK_SAMPLE .LOCK_SAMPLE.POLICY  options besides for the samples that locks imitate: at temperature 1 small models
+#   do so much worse than at 0, where locks are evaluated, that a lock on such samples answers in between. Many problems
+#   answered once teach a lock which mistakes a policy makes, where few answered often let it guess better than the policy.
+#   .TUNE .LOCK .SFT .RL .DPO options of train   .DPO_RATE   .AS_TAUGHT  policies that are their bases
 #   .DOMAINS   .DOMAIN_PASSWORDS files
 
 SEEDS       ?= 1 2
@@ -126,7 +126,7 @@ $1.LOCK := --optimizer adamw --learning-rate 1e-3 --batch 8 --cooldown 0.7
 $1.SFT := --optimizer adamw --learning-rate 1e-4
 $1.RL := --optimizer adamw --learning-rate 3e-4 --batch 8
 $1.DPO := --objective dpo --optimizer adamw --batch 8
-$1.DPO_RATE := 3e-4
+$1.DPO_RATE := 1e-4
 endef
 $(foreach t,$(LANGUAGE_TASKS) mini-math-es mini-math-en mini-joint,$(eval $(call mini_task,$t)))
 
@@ -163,7 +163,6 @@ mini-code.INTERMEDIATE_BASE := $(call base,coder-intermediate)
 mini-code.AS_TAUGHT := weak intermediate
 mini-critique.lock := 6000
 mini-critique.STRONG := rl
-mini-critique.STRONG_RATE := 1/3
 mini-critique.STRONG_BASE := $(call base,critic)
 mini-critique.SAMPLE := --max-tokens 48
 mini-math.SAMPLE := --max-tokens 48
