@@ -5,6 +5,9 @@ DRAWINGS.lock-quality := lock-quality
 AGGREGATE.lock-quality := --by task,lock,side --compare role=lock,policy --margin $(MARGIN)
 PLOT.lock-quality := --x lock --x-categories --x-label 'lock' --y difference --error low,high --y-label 'lock less policy, correctness' \
     --panel task --series side $(call label,strong,with the password) $(call label,weak,without) --title 'Do the locks hold?'
-$(call figure,lock-quality,$(foreach t,$(LANGUAGE_TASKS),$(call holds_of,$t,locked $(if $(filter $t,$(WEAK_POLICY_TASKS)),locked-stronger locked-fixedrdm))))
+# The usual lock, those on other policies, and those with several passwords, or on soft labels.
+locks_of = locked $(if $(filter $1,$(WEAK_POLICY_TASKS)),locked-stronger locked-fixedrdm) $(if $(filter $1,$(ALONG_TASKS)),adversarial) \
+    $(if $(filter labels,$($1.STRONG)),soft) $(foreach s,$(filter $1/%,$(DOMAIN_STUDIES)),$(word 2,$(subst /, ,$s)))
+$(call figure,lock-quality,$(foreach t,$(LANGUAGE_TASKS),$(call holds_of,$t,$(call locks_of,$t))))
 
 include $(PIPELINES)/study-end.mk

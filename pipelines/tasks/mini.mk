@@ -136,6 +136,7 @@ $1.INTERMEDIATE_BASE := $(call base,calculator-intermediate)
 $1.WEAK_BASE := $(call base,calculator-weak)
 $1.AS_TAUGHT := weak intermediate
 $1.lock := 12000
+$1.LOCK := --optimizer adamw --learning-rate 5e-4 --batch 8 --cooldown 0.7
 endef
 $(foreach t,mini-math mini-math-es mini-math-en,$(eval $(call mini_math,$t)))
 mini-math.GRADE := grade-math -q
