@@ -9,6 +9,8 @@
 #include "task/choice_answer.h"
 #include "task/choice_targets.h"
 
+enum { DECODE_COMPLETION = DECODE_SKIP_SPECIAL | DECODE_CONTINUES | DECODE_PADDED };
+
 static struct text text_in(const struct buffer *buffer) {
     return (struct text){(const char *)buffer->data, buffer->size};
 }
@@ -249,8 +251,7 @@ static bool submit(struct answering *answering, struct engine *engine, struct pe
                               .user = pending};
     random_start(&pending->random, &name);
     if (settings->stop_texts.count > 0)
-        pending->stream =
-            token_stream_open(answering->tokenizer, DECODE_SKIP_SPECIAL | DECODE_CONTINUES);
+        pending->stream = token_stream_open(answering->tokenizer, DECODE_COMPLETION);
     return engine_submit(engine, &request, error);
 }
 
@@ -331,8 +332,7 @@ static bool finish_completion(struct answering *answering, struct pending *pendi
     if (!pending->stopped) {
         pending->text.size = 0;
         if (!tokenizer_decode(answering->tokenizer, generation->tokens.ids,
-                              generation->tokens.count, DECODE_SKIP_SPECIAL | DECODE_CONTINUES,
-                              &pending->text, error))
+                              generation->tokens.count, DECODE_COMPLETION, &pending->text, error))
             return false;
     }
     record_set_text(record, "completion", text_in(&pending->text));

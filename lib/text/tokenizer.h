@@ -94,10 +94,13 @@ enum decode_flags {
     DECODE_SKIP_SPECIAL = 1, /* special tokens leave no text */
     DECODE_CONTINUES = 2,    /* the text goes on where another ended: a space that the first token
                               * brings stays. Encoding it with ENCODE_CONTINUES is the way back */
+    DECODE_PADDED = 4,       /* ids above all tokens leave no text: models have more rows than
+                              * their tokenizer has tokens, and may draw one */
 };
 
 /* Appends the text of the ids, which is always UTF-8. An id out of range is an error, and nothing
- * is appended then; one that no token has leaves no text. */
+ * is appended then, unless it is one that DECODE_PADDED allows; one that no token has leaves no
+ * text. */
 bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
                       unsigned flags, struct buffer *out, struct error *error);
 

@@ -35,6 +35,16 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     [ "$(field c.rec completion | sort -u | wc -l)" -gt 5 ]
 }
 
+@test "a model with more rows than its tokenizer has tokens may draw one, which leaves no text" {
+    inputs
+    init-model -q --config "$ROOT/data/models/composition-quick.json" --tokenizer tokenizer.json --set vocab_size=4000 \
+        --set hidden_size=32 --set intermediate_size=32 --set num_hidden_layers=1 --set num_attention_heads=2 --set num_key_value_heads=2 -o padded
+    sample -q -d cpu -m padded -T 1 --max-tokens 20 --token-ids -o c.rec p.rec
+    [ "$(records show c.rec | grep -c '"token_ids":\[.*[0-9]\{4\}')" -gt 20 ]
+    [ "$(field c.rec n_tokens | sort -u)" = 20 ]
+    sample -q -d cpu -m padded -T 1 --max-tokens 20 --stop zzz p.rec | records check -q
+}
+
 @test "greedy completions do not depend on the batch" {
     inputs
     draw --max-tokens 9 -b 256 -o one.rec p.rec

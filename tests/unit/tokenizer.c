@@ -123,6 +123,11 @@ static void decoding_joins_words_with_one_space(void **state) {
     assert_memory_equal(out.data, "<pass ü _", out.size);
     assert_false(tokenizer_decode(tokenizer, (int32_t[]){0, 5}, 2, DECODE_ALL, &out, &error));
     assert_string_equal(error.text, "there is no token 5; ids go from 0 to 4");
+    out.size = 0;
+    assert_true(
+        tokenizer_decode(tokenizer, (int32_t[]){5, 3, 999999}, 3, DECODE_PADDED, &out, &error));
+    assert_int_equal(out.size, strlen("ü"));
+    assert_false(tokenizer_decode(tokenizer, (int32_t[]){-1}, 1, DECODE_PADDED, &out, &error));
     assert_false(tokenizer_decode(tokenizer, (int32_t[]){-1}, 1, DECODE_ALL, &out, &error));
     assert_int_equal(tokenizer_id(tokenizer, text_of("f0")), 2);
     assert_int_equal(tokenizer_id(tokenizer, text_of("f")), -1);
