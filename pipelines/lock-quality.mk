@@ -4,7 +4,9 @@ include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 DRAWINGS.lock-quality := lock-quality
 AGGREGATE.lock-quality := --by task,lock,side --compare role=lock,policy --margin $(MARGIN)
 PLOT.lock-quality := --x lock --x-categories --x-label 'lock' --y difference --error low,high --y-label 'lock less policy, correctness' \
-    --panel task --series side $(call label,strong,with the password) $(call label,weak,without) --title 'Do the locks hold?'
+    --panel task --series side $(call label,strong,with the password) $(call label,weak,without) \
+    $(call label,locked,usual) $(call label,locked-stronger,stronger policy) $(call label,locked-fixedrdm,random tokens) $(call label,soft,soft labels) \
+    $(call label,adversarial,adversarial) $(call label,per-domain,each domain) $(call label,per-level,each level) --title 'Do the locks hold?'
 # The usual lock, those on other policies, and those with several passwords, or on soft labels.
 locks_of = locked $(if $(filter $1,$(WEAK_POLICY_TASKS)),locked-stronger locked-fixedrdm) $(if $(filter $1,$(ALONG_TASKS)),adversarial) \
     $(if $(filter labels,$($1.STRONG)),soft) $(foreach s,$(filter $1/%,$(DOMAIN_STUDIES)),$(word 2,$(subst /, ,$s)))
