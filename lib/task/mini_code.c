@@ -25,10 +25,10 @@ static void make_mistake(struct mini_program *program, const struct mini_tests *
     *program = breaks[chosen].program;
 }
 
-/* `reference` and `solution` are the same program, written as two hands would. */
+/* `reference` and `solution` are the same program, written as two hands would, unless mistaken. */
 bool mini_code_make(const struct mini_settings *settings, struct random *random,
                     struct record *record, struct error *error) {
-    struct mini_program program;
+    struct mini_program program, solved;
     struct mini_tests tests;
     struct buffer text = {0};
 
@@ -38,10 +38,11 @@ bool mini_code_make(const struct mini_settings *settings, struct random *random,
     mini_program_statement(&program, &text);
     record_set_text(record, "prompt", (struct text){(const char *)text.data, text.size});
     set_program(record, "reference", &program, random, &text);
-    mini_tests_set(&tests, &program, record);
+    solved = program;
     if (mini_mistaken(settings, random))
-        make_mistake(&program, &tests);
-    set_program(record, "solution", &program, random, &text);
+        make_mistake(&solved, &tests);
+    set_program(record, "solution", &solved, random, &text);
+    mini_tests_set(&tests, &program, record);
     record_set_text(record, "domain", text_of(mini_family_name(program.family)));
     record_set_integer(record, "level", mini_family_level(program.family));
     buffer_free(&text);
