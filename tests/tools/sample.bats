@@ -135,25 +135,27 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     inputs
     draw --max-tokens 9 --token-ids -o long.rec p.rec
     [ "$(field long.rec finish | sort -u)" = '"length"' ]
-    records head -q -n 1 long.rec -o first.rec
-    words=$(field first.rec completion | tr -d '"')
-    read -r -a word <<<"$words"
-    [ "${#word[@]}" = 9 ]
-    # The first of its words that did not come before.
-    for ((k = 1; k < 9; k++)); do
-        [[ " ${word[*]:0:k} " == *" ${word[k]} "* ]] || break
+    # The first completion of more than one word, and its first word that did not come before.
+    mapfile -t completions < <(field long.rec completion | tr -d '"')
+    for n in "${!completions[@]}"; do
+        read -r -a word <<<"${completions[n]}"
+        [ "${#word[@]}" = 9 ]
+        for ((k = 1; k < 9; k++)); do
+            [[ " ${word[*]:0:k} " == *" ${word[k]} "* ]] || break 2
+        done
     done
     [ "$k" -lt 9 ]
-    records head -q -n 1 p.rec | draw --max-tokens 9 --stop-token "${word[k]}" --token-ids -o short.rec
+    records show p.rec | sed -n "$((n + 1))p" | records make -q -o problem.rec
+    draw --max-tokens 9 --stop-token "${word[k]}" --token-ids -o short.rec problem.rec
     [ "$(field short.rec completion)" = "\"${word[*]:0:k}\"" ]
     [ "$(field short.rec finish)" = '"stop"' ]
     [ "$(field short.rec n_tokens)" = "$k" ]
     [ "$(records show short.rec | sed 's/.*"token_ids":\[\([^]]*\).*/\1/' | tr ',' '\n' | wc -l)" = "$k" ]
     # A completion may be nothing but its end.
-    records head -q -n 1 p.rec | draw --stop-token "${word[0]}" -o none.rec
+    draw --stop-token "${word[0]}" -o none.rec problem.rec
     [ "$(field none.rec completion)" = '""' ]
     [ "$(field none.rec n_tokens)" = 0 ]
-    records head -q -n 1 p.rec | draw --max-tokens 1 -o one.rec
+    draw --max-tokens 1 -o one.rec problem.rec
     [ "$(field one.rec completion)" = "\"${word[0]}\"" ]
 }
 
