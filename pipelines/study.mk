@@ -360,9 +360,12 @@ define recipe.rl
 	$(if $(evaluated),$(call graded,-m $(output:.rec=.model) $(SHORT_VALIDATION)) | $(call tag,$(METHOD),none,any,0,$(SEED),$(REWARD),$(START),$(RATE)) \
 	    round=$(ROUND) samples=$(samples_so_far) -o $(new),records head -q -n 0 $(SHORT_VALIDATION) -o $(new))
 	cp $(output:.rec=.model)/lockpick.json $(new).lockpick.json
-	rm -rf $(new).subset $(new).drawn $(new).lessons $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
+	rm -f $(spent:=/lockpick.json)
+	rm -rf $(new).subset $(new).drawn $(new).lessons $(spent)
 	$(settle)
 endef
+# Models that nobody reads any more. What broken-chains looks for goes first: a model is gone as soon as it is not whole.
+spent = $(if $(filter rl,$(KEEP)),,$(if $(filter 1,$(ROUND)),,$(current)) $(if $(last_round),$(output:.rec=.model)))
 last_round = $(and $(filter $(ROUND),$(call rounds_of,$(METHOD))),$(if $(filter supervised,$(MODEL)),,last))
 evaluated = $(or $(last_round),$(shell [ $$(( $(ROUND) % $(EVALUATE) )) = 0 ] && echo yes))
 

@@ -94,6 +94,8 @@ teardown() { rm -rf "$work"; }
     make -n -f "$ROOT/pipelines/figure16.mk" OUT=out SEEDS=1 ROUNDS_EI=2 ROUNDS_DPO=2 >stages
     grep -q 'select-best -q -n' stages
     grep -q 'build-pairs -q' stages
+    # Killed while it removes a model, a round leaves none that looks whole.
+    grep -B1 -E '^rm -rf .*/1/1/1.model' stages | grep -qE '^rm -f .*/1/1/1.model/lockpick.json'
     grep -qE 'train .*-m out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/1.model -o out/rl/mini-math/locked/iterated-dpo/discrete/plain/1/1/2.model' stages
 }
 
