@@ -26,6 +26,12 @@ static inline bool mini_mistaken(const struct mini_settings *settings, struct ra
     return settings->mistaken > 0 && random_uniform(random) < settings->mistaken;
 }
 
+/* Sets a text field. */
+static inline void mini_set_text(struct record *record, const char *key,
+                                 const struct buffer *text) {
+    record_set_text(record, key, (struct text){(const char *)text->data, text->size});
+}
+
 /*
  * Appends to `record`, which has `id` and `task` already, the other fields of a problem: `prompt`,
  * `reference`, `solution`, `domain`, and what else its kind has. All that is drawn comes from

@@ -1,6 +1,8 @@
 /* Choosing breaks. */
 #include "task/mini_broken.h"
 
+#include "task/mini.h"
+
 /*
  * How often a kind is drawn. Less often what is seen without reading the statement, and what is
  * hardest to see for a model of a million parameters: one number among others that is off by one.
@@ -61,10 +63,6 @@ bool mini_broken_twice(struct mini_broken *problem, enum mini_break_kind *second
     problem->broken.program = more.program;
     *second = more.kind;
     return true;
-}
-
-void mini_set_text(struct record *record, const char *key, const struct buffer *text) {
-    record_set_text(record, key, (struct text){(const char *)text->data, text->size});
 }
 
 void mini_broken_set(const struct mini_broken *problem, const struct mini_program *shown,

@@ -25,9 +25,6 @@ void mini_broken_again(struct mini_broken *problem, struct random *random);
 bool mini_broken_twice(struct mini_broken *problem, enum mini_break_kind *second,
                        struct random *random);
 
-/* Sets a text field. */
-void mini_set_text(struct record *record, const char *key, const struct buffer *text);
-
 /* Sets `prompt`, the statement of `right`; `program`, the text of `shown`; `tests` and `level`. */
 void mini_broken_set(const struct mini_broken *problem, const struct mini_program *shown,
                      struct record *record, struct random *random);

@@ -81,7 +81,7 @@ bool mini_choice_make(const struct mini_settings *settings, struct random *rando
     for (size_t i = 0; i < CHOICES; i++)
         buffer_format(&prompt, "\n%c. %s", "ABCD"[i], group -> entries[order[i]]);
     solution[1] = "ABCD"[best];
-    record_set_text(record, "prompt", (struct text){(const char *)prompt.data, prompt.size});
+    mini_set_text(record, "prompt", &prompt);
     record_set_text(record, "reference", (struct text){solution + 1, 1});
     if (mini_mistaken(settings, random))
         solution[1] = 'A';

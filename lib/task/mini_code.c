@@ -12,7 +12,7 @@ static void set_program(struct record *record, const char *key, const struct min
     mini_style_draw(&style, random);
     text->size = 0;
     mini_program_write(program, &style, text);
-    record_set_text(record, key, (struct text){(const char *)text->data, text->size});
+    mini_set_text(record, key, text);
 }
 
 /* The program with the first of its breaks, which the tests all but always catch. */
@@ -36,7 +36,7 @@ bool mini_code_make(const struct mini_settings *settings, struct random *random,
     mini_program_draw(&program, random);
     mini_tests_draw(&program, &tests, random);
     mini_program_statement(&program, &text);
-    record_set_text(record, "prompt", (struct text){(const char *)text.data, text.size});
+    mini_set_text(record, "prompt", &text);
     set_program(record, "reference", &program, random, &text);
     solved = program;
     if (mini_mistaken(settings, random))

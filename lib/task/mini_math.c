@@ -110,33 +110,15 @@ static void append_slot(const struct drawn *drawn, char slot, int language, stru
     }
 }
 
-static void append_filled(const struct drawn *drawn, const char *text, int language,
+static void append_filled(const struct drawn *drawn, struct text text, int language,
                           struct buffer *out) {
-    for (; *text != 0; text++)
-        if (*text == '{') {
-            append_slot(drawn, text[1], language, out);
-            text += 2;
+    for (size_t i = 0; i < text.size; i++)
+        if (text.bytes[i] == '{') {
+            append_slot(drawn, text.bytes[i + 1], language, out);
+            i += 2;
         } else {
-            buffer_append(out, text, 1);
+            buffer_append(out, &text.bytes[i], 1);
         }
-}
-
-static void set_text(struct record *record, const char *key, const struct buffer *text) {
-    record_set_text(record, key, (struct text){(const char *)text->data, text->size});
-}
-
-/*
- * Word and steps without the last step, which is left in `last`: of "cost {a}*{p}={d} {d}+{b}={c}",
- * "{d}+{b}={c}".
- */
-static void append_shortened(const struct drawn *drawn, const char *steps, int language,
-                             const char **last, struct buffer *out) {
-    char *shorter;
-
-    *last = strrchr(steps, ' ') + 1;
-    shorter = format_text("%.*s", (int)(*last - 1 - steps), steps);
-    append_filled(drawn, shorter, language, out);
-    free(shorter);
 }
 
 /* What a step begins with: the result of the step before, or a number of the problem. */
@@ -146,17 +128,17 @@ static long long first_operand(const struct drawn *drawn, const char *step) {
 
 static void append_solution(const struct mini_math_kind *kind, const struct drawn *drawn,
                             int language, bool mistaken, struct buffer *out) {
-    const char *steps = kind->steps[kind->steps[language] == NULL ? MINI_ENGLISH : language];
+    struct text steps =
+        text_of(kind->steps[kind->steps[language] == NULL ? MINI_ENGLISH : language]);
     long long answer = drawn->numbers[kind->answer - 'a'];
-    const char *last;
 
-    buffer_append_text(out, " ");
     if (mistaken) {
-        append_shortened(drawn, steps, language, &last, out);
-        answer = first_operand(drawn, last);
-    } else {
-        append_filled(drawn, steps, language, out);
+        const char *last = strrchr(steps.bytes, ' ');
+        steps.size = (size_t)(last - steps.bytes);
+        answer = first_operand(drawn, last + 1);
     }
+    buffer_append_text(out, " ");
+    append_filled(drawn, steps, language, out);
     buffer_format(out, language == MINI_ENGLISH ? " \\boxed{%lld}" : " respuesta: %lld", answer);
 }
 
@@ -165,14 +147,14 @@ static void fill_record(const struct mini_math_kind *kind, const struct drawn *d
     long long answer = drawn->numbers[kind->answer - 'a'];
     struct buffer text = {0};
 
-    append_filled(drawn, kind->prompt[language], language, &text);
-    set_text(record, "prompt", &text);
+    append_filled(drawn, text_of(kind->prompt[language]), language, &text);
+    mini_set_text(record, "prompt", &text);
     text.size = 0;
     buffer_format(&text, "%lld", answer);
-    set_text(record, "reference", &text);
+    mini_set_text(record, "reference", &text);
     text.size = 0;
     append_solution(kind, drawn, language, mistaken, &text);
-    set_text(record, "solution", &text);
+    mini_set_text(record, "solution", &text);
     record_set_text(record, "domain", text_of(kind->domain));
     record_set_integer(record, "level", kind->level);
     buffer_free(&text);

@@ -268,10 +268,9 @@ struct token_stream *token_stream_open(const struct tokenizer *tokenizer, unsign
 bool token_stream_add(struct token_stream *stream, int32_t id, struct buffer *out,
                       struct error *error) {
     const struct tokenizer *tokenizer = stream->tokenizer;
-    if (!in_range(tokenizer, id) && id >= 0 && stream->flags & DECODE_PADDED)
-        return true;
     if (!in_range(tokenizer, id))
-        return error_set(error, "there is no token %d; ids go from 0 to %lld", (int)id,
+        return (id >= 0 && stream->flags & DECODE_PADDED) ||
+               error_set(error, "there is no token %d; ids go from 0 to %lld", (int)id,
                          (long long)tokenizer_size(tokenizer) - 1);
     if (!(stream->flags & DECODE_SKIP_SPECIAL) || !tokenizer_is_special(tokenizer, id))
         tokenizer->class->decode(stream->decoding, id, out);
