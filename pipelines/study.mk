@@ -126,20 +126,21 @@ train_whole = $(TRAIN) -f --resume --state-every $(STATE_EVERY) --log-every 20 -
 # Completions: for the lock part one for each epoch.
 completions = $(OUT)/completions/$1/$2/$3.rec
 samples_of = $(if $(filter lock,$1),$(LOCK_EPOCHS),1)
-lock_sample = $(or $($1.LOCK_SAMPLE.$2),$($1.LOCK_SAMPLE))
+# Options of sample: task, policy, part. What a stage depends on and what its command says are both this.
+sampling = $($1.SAMPLE) $(if $(filter lock,$3),$(or $($1.LOCK_SAMPLE.$2),$($1.LOCK_SAMPLE)))
 needs.completions = $(call problems,$2,$4) $(if $(filter fixedrdm uniform-tokens,$3),$(call completions,$2,strong,$4) $(call model,$($2.STRONG_BASE)),$(if \
     $(call answers_by_rule,$2,$3),$($2.BY_RULE_NEEDS.$3),$(call model,$(call policy,$2,$3))))
-arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$($2.SAMPLE) $(if $(filter lock,$4),$(call lock_sample,$2,$3)))
+arguments.completions = $(call samples_of,$4) $(DATA_SEED) $(THREADS) $(if $(call answers_by_rule,$2,$3),$($2.REFERENCE) $($2.BY_RULE.$3),$(call sampling,$2,$3,$4))
 define recipe.completions
-	$(call answer,$(TASK),$(POLICY),$(DATA_SEED),$(call samples_of,$(call part,$(output),4)),$(if $(filter lock,$(call part,$(output),4)),$(call lock_sample,$(TASK),$(POLICY)))) \
+	$(call answer,$(TASK),$(POLICY),$(DATA_SEED),$(call samples_of,$(call part,$(output),4)),$(call part,$(output),4)) \
 	    $(call problems,$(TASK),$(call part,$(output),4)) -o $(new)
 	$(settle)
 endef
-# The command by which a policy answers problems: task, policy, seed, completions a problem, options besides.
+# The command by which a policy answers problems: task, policy, seed, completions a problem, part.
 answer = $(if $($1.BY_RULE.$2),$($1.BY_RULE.$2),$(if $(filter high-quality,$2)$(filter strong-labels,$2-$($1.STRONG)),$($1.REFERENCE),$(call answer_by,$1,$2,$3,$4,$5)))
 answer_by = $(if $(filter fixedrdm uniform-tokens,$2),$(ON_CPU) gen-weak -q --policy $2 -m $($1.STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
     --lengths $(filter %/strong/$(call part,$(output),4).rec,$^) -n $4,$(if $(filter uniform,$2),$(ON_CPU) gen-weak -q --policy uniform \
-    -n $4 --seed $3,$(ANSWER) $(if $(filter soft-%,$2),--soft) -m $(call policy,$1,$(2:soft-%=%)) --name $2 -n $4 --seed $3 $($1.SAMPLE) $5))
+    -n $4 --seed $3,$(ANSWER) $(if $(filter soft-%,$2),--soft) -m $(call policy,$1,$(2:soft-%=%)) --name $2 -n $4 --seed $3 $(call sampling,$1,$2,$5)))
 
 # For a task whose answers are another's, translated: the part that they are of, and how many a problem.
 translation_part = $(if $(filter completions,$(call kind,$1)),$4,elicit)

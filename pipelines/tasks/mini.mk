@@ -45,6 +45,7 @@ CONFIG.coder-weak := $(CONFIG.weak)
 CONFIG.chooser-weak := $(CONFIG.weak)
 CONFIG.coder-intermediate := $(CONFIG.intermediate)
 PRETRAIN := --optimizer adamw --learning-rate 2e-3 --batch 16 --cooldown 0.3
+PRETRAIN_FAST := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4
 PRETRAIN_MORE := --optimizer adamw --learning-rate 1e-3 --batch 16 --cooldown 0.3
 PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldown 0.3
 # Each task has a strong base that was taught more of that task: what the shared one is unsure of, samples get wrong
@@ -54,8 +55,8 @@ PRETRAIN.strong := --optimizer adamw --learning-rate 1.5e-3 --batch 16 --cooldow
 # learned enough has no rule, and a lock on it answers better than it. A base starts FROM another, or from its CONFIG;
 # its CORPUS is the shared one unless it has its own.
 PRETRAIN.coder-weak := $(PRETRAIN) --epochs 2
-PRETRAIN.calculator-weak := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4 --epochs 3
-PRETRAIN.calculator-intermediate := --optimizer adamw --learning-rate 3e-3 --batch 16 --cooldown 0.4 --epochs 5
+PRETRAIN.calculator-weak := $(PRETRAIN_FAST) --epochs 3
+PRETRAIN.calculator-intermediate := $(PRETRAIN_FAST) --epochs 5
 MISTAKEN := 0.7
 FROM.calculator := strong
 FROM.critic := strong
