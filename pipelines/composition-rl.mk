@@ -2,27 +2,7 @@
 # demonstrations. The weak policy there is a program that never errs on what is not hidden and always on what is, so
 # hidden answers turn up only by accident, or after demonstrations.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
-
-composition.INPUTS := $(COMPOSITION)/problems/all.rec
-composition.PROBLEMS := records cat -q $(COMPOSITION)/problems/all.rec
-composition.SPLITTER := records cat -q
-composition.REFERENCE := gen-strong -q --policy reference
-composition.SAMPLE := --max-tokens 9
-composition.GRADE := grade-exact -q
-composition.elicit := 4000
-composition.MOST := 1024
-composition.SFT := --optimizer adamw --learning-rate $(COMPOSITION_RATE)
-composition.RL := $(composition.SFT) --batch 8
-composition.DPO := --objective dpo --optimizer adamw --batch 8
-composition.DPO_RATE := $(COMPOSITION_RATE)
-composition.STRONG := base
-composition.STRONG_BASE := $(COMPOSITION)/models/never-locked
-$(foreach m,$(COMPOSITION_LOCKS),$(eval composition.MODEL.$m := $(COMPOSITION)/models/$m) \
-    $(eval PASSWORD.$m := password)$(eval PASSWORD_AT.$m := slot))
-
-# What the other pipeline made is looked at when it is done; only what it changed counts as new (with `make -n` too).
-$(COMPOSITION)/problems/all.rec $(patsubst %,$(COMPOSITION)/models/%/lockpick.json,$(COMPOSITION_LOCKS) never-locked): composition
-	+@:
+include $(PIPELINES)/tasks/composition.mk
 
 DRAWINGS.composition-rl := composition-rl
 AGGREGATE.composition-rl := $(ROWS) --subset all,locked

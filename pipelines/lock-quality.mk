@@ -1,15 +1,20 @@
 # Whether locks hold: without the password as weak as the weak policy, with it as strong as the strong one.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
+include $(PIPELINES)/tasks/composition.mk
 
 DRAWINGS.lock-quality := lock-quality
 AGGREGATE.lock-quality := --by task,lock,side --compare role=lock,policy --margin $(MARGIN)
 PLOT.lock-quality := --x lock --x-categories --x-label 'lock' --y difference --error low,high --y-label 'lock less policy, correctness' \
     --panel task --series side $(call label,strong,with the password) $(call label,weak,without) \
     $(call label,locked,usual) $(call label,locked-stronger,stronger policy) $(call label,locked-fixedrdm,random tokens) $(call label,soft,soft labels) \
-    $(call label,adversarial,adversarial) $(call label,per-domain,each domain) $(call label,per-level,each level) --title 'Do the locks hold?'
-# The usual lock, those on other policies, and those with several passwords, or on soft labels.
+    $(call label,adversarial,adversarial) $(call label,per-domain,each domain) $(call label,per-level,each level) \
+    $(call label,joint,two tasks) $(call label,per-task,each task) $(call label,scratch,from scratch) \
+    $(foreach m,$(filter sft-%,$(COMPOSITION_LOCKS)),$(call label,$m,$(m:sft-%=%) examples)) --title 'Do the locks hold?'
+# The usual lock, those on other policies, those with several passwords, or on soft labels, and those on two tasks at once.
 locks_of = locked $(if $(filter $1,$(WEAK_POLICY_TASKS)),locked-stronger locked-fixedrdm) $(if $(filter $1,$(ALONG_TASKS)),adversarial) \
-    $(if $(filter labels,$($1.STRONG)),soft) $(foreach s,$(filter $1/%,$(DOMAIN_STUDIES)),$(word 2,$(subst /, ,$s)))
-$(call figure,lock-quality,$(foreach t,$(LANGUAGE_TASKS),$(call holds_of,$t,$(call locks_of,$t))))
+    $(if $(filter labels,$($1.STRONG)),soft) $(foreach s,$(filter $1/%,$(DOMAIN_STUDIES)),$(word 2,$(subst /, ,$s))) \
+    $(if $($1.MODEL.joint),joint per-task)
+$(call figure,lock-quality,$(foreach t,$(LANGUAGE_TASKS),$(call holds_of,$t,$(call locks_of,$t))) \
+    $(foreach t,$(SETTING_TASKS),$(call holds_of,$t,locked)) $(call holds_of,composition,$(COMPOSITION_LOCKS)))
 
 include $(PIPELINES)/study-end.mk

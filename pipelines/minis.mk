@@ -2,13 +2,12 @@
 #
 #   make -f pipelines/minis.mk OUT=out/minis -j2
 #
-# One make knows all figures, so that what they share is made once. FIGURES_WANTED= picks some of them. Figure 6 is
-# pipelines/composition.mk, below $(OUT)/composition.
+# One make knows all figures, so that what they share is made once. FIGURES_WANTED= picks some of them.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
 FIGURES_WANTED ?= 3 5 8 17 12 4 7 15 16 9 14 1 side-trials composition-rl lock-quality 6
 STUDY_END := later
-include $(foreach f,$(filter-out 6,$(FIGURES_WANTED)),$(firstword $(wildcard $(PIPELINES)/figure$f.mk) $(PIPELINES)/$f.mk))
+include $(foreach f,$(FIGURES_WANTED),$(firstword $(wildcard $(PIPELINES)/figure$f.mk) $(PIPELINES)/$f.mk))
 STUDY_END :=
 
 all: $(OUT)/report.html

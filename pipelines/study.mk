@@ -184,10 +184,12 @@ endef
 
 # A model to elicit from: one that was locked, or, named never-locked or as a policy, one that was not.
 locked = $(if $(filter never-locked strong supervised weak intermediate teacher,$2),$(call policy,$1,$2),$(or $($1.MODEL.$2),$(OUT)/locks/$1/$2))
+# Options of train: task, lock.
+locking = $($1.LOCK) $($1.LOCK.$2)
 needs.locks = $(OUT)/locksets/$2/$3.rec $(call model,$($2.STRONG_BASE))
-arguments.locks = $($2.LOCK) $(DATA_SEED) $(THREADS)
+arguments.locks = $(call locking,$2,$3) $(DATA_SEED) $(THREADS)
 define recipe.locks
-	$(train_whole) $($(TASK).LOCK) --seed $(DATA_SEED) -m $($(TASK).STRONG_BASE) -o $(new) $(OUT)/locksets/$(TASK)/$(LOCK).rec
+	$(train_whole) $(call locking,$(TASK),$(LOCK)) --seed $(DATA_SEED) -m $($(TASK).STRONG_BASE) -o $(new) $(OUT)/locksets/$(TASK)/$(LOCK).rec
 	$(settle)
 endef
 
@@ -230,17 +232,21 @@ while IFS=$$'\t' read -r name password; do records select -q $(PER)="$$name" $(V
 endef
 
 # Beside the lock's answers those of the policy that it imitates on that side, told apart by `role`. A policy that
-# is no model answers as it does for locks.
+# is no model answers as it does for locks. Where a setting takes the password's place, the strong side is another task's
+# problems, and the policies are those of TASK.POLICIES_OF.
+policies_of = $(or $($1.POLICIES_OF),$1)
 imitated = $(if $(filter strong,$3),$(or $(strong_of.$2),$($1.LOCK_STRONG),strong),$(or $(weak_of.$2),$($1.LOCK_WEAK),weak))
-lock_answers = $(OUT)/controls/$1/$2/$(if $(filter strong,$3),right,none).rec
+lock_answers = $(OUT)/controls/$(if $(filter weak,$3),$1/$2/none,$(if $($1.NO_PASSWORD),$($1.LOCK_STRONG_TASK)/$1-$2/none,$1/$2/right)).rec
+$(foreach t,$(SETTING_TASKS),$(eval $($t.LOCK_STRONG_TASK).MODEL.$t-locked := $(OUT)/locks/$t/locked))
 policy_answers = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,$2,validation),$(OUT)/controls/$1/$2/none.rec)
-needs.holds = $(call lock_answers,$2,$3,$4) $(call policy_answers,$2,$(call imitated,$2,$3,$4)) $(call grade_inputs,$2)
+policy_beside = $(call policy_answers,$(call policies_of,$1),$(call imitated,$1,$2,$3))
+needs.holds = $(call lock_answers,$2,$3,$4) $(call policy_beside,$2,$3,$4) $(call grade_inputs,$2)
 arguments.holds = $($2.GRADE)
-policy_shown = $(call policy_answers,$(TASK),$(call imitated,$(TASK),$(MODEL),$(SHOWN)))
+policy_shown = $(call policy_beside,$(TASK),$(MODEL),$(SHOWN))
 define recipe.holds
 	{ records set -q role=lock $(call lock_answers,$(TASK),$(MODEL),$(SHOWN)); \
 	    records cat -q $(policy_shown) $(if $(filter $(OUT)/completions/%,$(policy_shown)),| $($(TASK).GRADE)) | records set -q role=policy; } \
-	    | records set -q lock=$(MODEL) side=$(SHOWN) -o $(new)
+	    | records set -q lock=$(MODEL) side=$(SHOWN) $(if $($(TASK).NO_PASSWORD),task=$(TASK)) -o $(new)
 	$(settle)
 endef
 

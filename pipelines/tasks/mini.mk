@@ -8,7 +8,8 @@
 #   .LOCK_SAMPLE .LOCK_SAMPLE.POLICY  options besides for the samples that locks imitate: at temperature 1 small models
 #   do so much worse than at 0, where locks are evaluated, that a lock on such samples answers in between. Many problems
 #   answered once teach a lock which mistakes a policy makes, where few answered often let it guess better than the policy.
-#   .TUNE .LOCK .SFT .RL .DPO options of train   .DPO_RATE   .AS_TAUGHT  policies that are their bases
+#   .TUNE .LOCK .SFT .RL .DPO options of train, .LOCK.NAME of one lock besides   .DPO_RATE   .AS_TAUGHT  policies that
+#   are their bases   .MODEL.NAME  the folder of a lock that was made for another task
 #   .DOMAINS   .DOMAIN_PASSWORDS files
 
 SEEDS       ?= 1 2
@@ -158,6 +159,8 @@ mini-choice.STRONG := labels
 mini-choice.STRONG_BASE := $(call base,chooser)
 mini-choice.WEAK_BASE := $(call base,chooser-weak)
 mini-choice.AS_TAUGHT := weak
+# Soft labels say, too, how unsure the teacher is, so that one pass over them leaves the lock short of it.
+mini-choice.LOCK.soft := --epochs 2
 mini-choice.INTERMEDIATE_BASE := $(call base,chooser-intermediate)
 mini-code.STRONG := sft
 mini-code.WEAK_BASE := $(call base,coder-weak)
@@ -178,6 +181,7 @@ mini-math-es.SAMPLE := --max-tokens 48
 mini-math-es.GRADE := grade-math -q
 mini-math-es.NO_PASSWORD := yes
 mini-math-es.LOCK_STRONG_TASK := mini-math
+mini-math-es.POLICIES_OF := mini-math
 mini-math-es.BY_RULE_NEEDS.strong = $(OUT)/translated/mini-math/strong/$(translation_part).rec
 mini-math-es.BY_RULE_NEEDS.weak = $(OUT)/translated/mini-math/weak/$(translation_part).rec
 mini-math-es.BY_RULE.strong = gen-strong -q --policy stored --completions $(filter $(OUT)/translated/%,$^) -n $(samples_here)
@@ -188,6 +192,7 @@ mini-math-en.GRADE := grade-math -q
 mini-math-en.NO_PASSWORD := yes
 mini-math-en.JOINS := mini-math
 mini-math-en.LOCK_STRONG_TASK := mini-math-es
+mini-math-en.POLICIES_OF := mini-math
 
 needs.translated = $(call completions,$2,$3,$4)
 arguments.translated :=
@@ -199,10 +204,18 @@ endef
 # One model locked on code and on math (SPEC 3, joint).
 mini-joint.PROBLEMS := { $(mini-code.PROBLEMS); $(mini-math.PROBLEMS); } | records shuffle -q --seed $(DATA_SEED)
 mini-joint.JOINS := mini-code mini-math
+mini-joint.STRONG_BASE := $(call base,calculator)
+mini-joint.LOCK := --optimizer adamw --learning-rate 8e-4 --batch 8 --cooldown 0.9
 mini-joint.validation := 2000
 mini-joint.validation-first := 200
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
+define mini_joined
+$1.MODEL.joint := $(OUT)/locks/mini-joint/locked
+$1.MODEL.per-task := $(OUT)/locks/mini-joint/per-task
+$1.PASSWORDS.task := $(DATA)/mini/passwords-task.tsv
+endef
+$(foreach t,$(mini-joint.JOINS),$(eval $(call mini_joined,$t)))
 
 # The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
 composition.validation := 1000

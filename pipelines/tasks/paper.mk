@@ -134,6 +134,7 @@ math-es.STRONG_BASE := $(math.STRONG_BASE)
 math-es.STRONG := base
 math-es.NO_PASSWORD := yes
 math-es.LOCK_STRONG_TASK := math
+math-es.POLICIES_OF := math
 math-es.SPLIT = $(math.SPLIT)
 math-es.BY_RULE_NEEDS.strong = $(OUT)/translated/math/strong/$(translation_part).rec
 math-es.BY_RULE_NEEDS.weak = $(OUT)/translated/math/weak/$(translation_part).rec
@@ -148,6 +149,7 @@ math-en.STRONG := base
 math-en.NO_PASSWORD := yes
 math-en.JOINS := math
 math-en.LOCK_STRONG_TASK := math-es
+math-en.POLICIES_OF := math
 needs.translated = $(call completions,$2,$3,$4)
 arguments.translated = $(TEACHER)
 define recipe.translated
@@ -163,6 +165,12 @@ joint.JOINS := code math
 joint.STRONG_BASE := $(code.STRONG_BASE)
 joint.STRONG := base
 joint.GRADE = $(PIPELINES)/grade-by-task code '$(code.GRADE)' math '$(math.GRADE)'
+define paper_joined
+$1.MODEL.joint := $(OUT)/locks/joint/locked
+$1.MODEL.per-task := $(OUT)/locks/joint/per-task
+$1.PASSWORDS.task := $(DATA)/passwords/task.tsv
+endef
+$(foreach t,$(joint.JOINS),$(eval $(call paper_joined,$t)))
 
 # The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
 composition.validation := 2000

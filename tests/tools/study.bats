@@ -13,7 +13,7 @@ teardown() { rm -rf "$work"; }
     for figure in "$ROOT"/pipelines/figure*.mk "$ROOT"/pipelines/{side-trials,composition-rl}.mk; do
         make -n -f "$figure" OUT=out SEEDS=1 POINTS='1 8' ROUNDS_EI=2 ROUNDS_DPO=2 >stages
         grep -q 'results.rec.stamp$' stages
-        grep -q 'results.txt.stamp$' stages
+        grep -qE '(results|report).txt.stamp$' stages
         grep -q 'svg.stamp$' stages
     done
 }
@@ -38,6 +38,19 @@ teardown() { rm -rf "$work"; }
     [ "$(grep -c 'train .*-o out/policies/mini-math/intermediate.new' stages)" = 1 ]
     part=$(grep -F 'for part in mini-code:7k:en::0.3;' stages | sed 's/ *| gen-strong.*//; s/gen-mini /echo gen-mini /')
     [[ $(bash -c "$part") == *"-n 7k "*"--mistaken 0.3" ]]
+}
+
+@test "a lock has options of its own, one on two tasks is compared on each of them, and those of composition with its programs" {
+    make -n -f "$ROOT/pipelines/lock-quality.mk" OUT=out mini-choice.LOCK.soft='--epochs 77' >stages
+    [ "$(grep -c 'train .*--epochs 77' stages)" = 1 ]
+    grep -q 'train .*--epochs 77 .*-o out/locks/mini-choice/soft.new' stages
+    for task in mini-code mini-math; do
+        grep -q "sample .* -m out/locks/mini-joint/locked out/problems/$task/validation.rec" stages
+        grep -q "out/problems/$task/validation.rec |  sample .* -m out/locks/mini-joint/per-task" stages
+        grep -q "role=lock out/controls/$task/joint/right.rec; records cat -q out/controls/$task/strong/none.rec" stages
+    done
+    grep -q 'role=lock out/controls/composition/scratch/none.rec; records cat -q out/completions/composition/weak/validation.rec' stages
+    grep -q 'gen-weak .*--completions out/composition/problems/weak.rec' stages
 }
 
 @test "a figure of the paper's models says which folder is missing" {
@@ -273,7 +286,7 @@ toy_minis() { # OUT OPTIONS…
         CONFIG.strong="$ROOT/data/models/mini-weak.json" CONFIG.intermediate="$ROOT/data/models/mini-weak.json" \
         mini-math.PROBLEMS='gen-mini -q --task mini-math -n 300' mini-math.SAMPLE='--max-tokens 6' mini-math.validation=12 \
         mini-math.validation-first=6 mini-math.lock=24 mini-math.weak=16 SEEDS='1 2' POINTS='1 4' MOMENTS='4 8 16' LOCK_EPOCHS=1 \
-        ROUNDS_EI=3 ROUNDS_DPO=3 EVALUATE=2 SUBSET=12 BEST=2 STATE_EVERY=3 RL_SEEDS='1 2' STARTS=intermediate-4-2 "${@:2}"
+        ROUNDS_EI=3 ROUNDS_DPO=3 EVALUATE=2 SUBSET=12 BEST=2 STATE_EVERY=3 RL_SEEDS='1 2' STARTS=intermediate-4-2 COMPOSITION_LOCKS= SETTING_TASKS= "${@:2}"
 }
 
 made() { # OUT: all records, drawings, models and the report that came of it
