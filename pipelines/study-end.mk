@@ -44,14 +44,17 @@ BROKEN := $(if $(CHAINS),$(shell $(PIPELINES)/broken-chains $(foreach c,$(CHAINS
 
 # What all that was asked for takes: the stages and the numbers that they depend on, counted by pipelines/cost.
 .PHONY: facts cost
-tuning_epochs = $(or $(patsubst --epochs=%,%,$(filter --epochs=%,$(subst --epochs ,--epochs=,$1))),1)
+# Passes that options of train ask for.
+epochs_in = $(or $(patsubst --epochs=%,%,$(filter --epochs=%,$(subst --epochs ,--epochs=,$1))),1)
 task_facts = $(info = task $1 $($1.COUNT) $($1.TOKENS) $(notdir $($1.STRONG_BASE) $($1.WEAK_BASE) $($1.INTERMEDIATE_BASE)) \
-    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-) $(call tuning_epochs,$($1.TUNE)))$(info = \
+    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-) $(call epochs_in,$($1.TUNE)))$(info = \
     bounds $1 $(foreach b,weak lock elicit validation validation-first MOST SUBSET BEST,$(if $($1.$b),$b=$($1.$b))))
+lock_facts = $(info = lock $1 $2 $(call epochs_in,$(call locking,$1,$2)))
 facts:
 	@$(info = moments $(MOMENTS))$(info = along $(ALONG))$(info = lock-epochs $(LOCK_EPOCHS))$(info = rounds $(ROUNDS_EI) \
 	    $(ROUNDS_DPO) $(EVALUATE))$(info = drawn $(SUBSET) $(BEST))$(foreach t,$(COUNTED_TASKS),$(call task_facts,$t))$(foreach \
-	    m,$(COUNTED_MODELS),$(info = model $(subst :, ,$m)))$(foreach l,$(COUNTED_LESSONS),$(info = lessons $(subst :, ,$l)))$(foreach s,$(STAGES) $(MODELS),$(info $(patsubst %.rec,%,$(s:$(OUT)/%=%)))):
+	    m,$(COUNTED_MODELS),$(info = model $(subst :, ,$m)))$(foreach l,$(COUNTED_LESSONS),$(info = lessons $(subst :, ,$l)))$(foreach \
+	    s,$(filter $(OUT)/locks/%,$(MODELS)),$(call lock_facts,$(call part,$s,2),$(call part,$s,3)))$(foreach s,$(STAGES) $(MODELS),$(info $(patsubst %.rec,%,$(s:$(OUT)/%=%)))):
 cost:
 	@$(MAKE) -s --no-print-directory -f $(firstword $(MAKEFILE_LIST)) facts | $(PIPELINES)/cost
 

@@ -28,19 +28,33 @@ struct mini_stream {
     struct buffer text;
 };
 
-const struct mini_task *mini_task_find(const char *name, struct error *error) {
+static bool any(const struct mini_task *task) {
+    return task != NULL;
+}
+static bool knows_spanish(const struct mini_task *task) {
+    return task->spanish;
+}
+static bool has_mistakes(const struct mini_task *task) {
+    return task->mistakes;
+}
+
+/* Says `what` of `name`, and the tasks of which it is not so. */
+static void refuse(const char *name, const char *what, bool (*allowed)(const struct mini_task *),
+                   struct error *error) {
     struct buffer names = {0};
 
-    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
-        if (strcmp(tasks[i].name, name) == 0) {
-            buffer_free(&names);
-            return &tasks[i];
-        }
-        buffer_format(&names, "%s%s", i > 0 ? ", " : "", tasks[i].name);
-    }
-    error_set(error, "there is no task '%s'; there are %.*s", name, (int)names.size,
-              (const char *)names.data);
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
+        if (allowed(&tasks[i]))
+            buffer_format(&names, "%s%s", names.size > 0 ? ", " : "", tasks[i].name);
+    error_set(error, "'%s' %s %.*s", name, what, (int)names.size, (const char *)names.data);
     buffer_free(&names);
+}
+
+const struct mini_task *mini_task_find(const char *name, struct error *error) {
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
+        if (strcmp(tasks[i].name, name) == 0)
+            return &tasks[i];
+    refuse(name, "is no task; there are", any, error);
     return NULL;
 }
 
@@ -49,12 +63,12 @@ struct mini_stream *mini_stream_open(const struct mini_task *task,
     struct mini_stream *stream;
 
     if (settings->language != MINI_ENGLISH && !task->spanish) {
-        error_set(error, "%s is in English only; mini-math knows Spanish", task->name);
+        refuse(task->name, "is in English only; in Spanish, too, are problems of", knows_spanish,
+               error);
         return NULL;
     }
     if (settings->mistaken > 0 && !task->mistakes) {
-        error_set(error, "%s has no usual mistake; mini-math, mini-choice and mini-code have one",
-                  task->name);
+        refuse(task->name, "has no usual mistake; tasks that have one are", has_mistakes, error);
         return NULL;
     }
     stream = allocate(1, sizeof *stream);

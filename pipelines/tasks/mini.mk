@@ -249,7 +249,7 @@ first_of = $(if $(FROM.$1),$(call first_of,$(FROM.$1)),$1)
 COUNTED_BASES = $(notdir $(filter $(OUT)/bases/%,$(MODELS)))
 COUNTED_MODELS = $(foreach b,$(COUNTED_BASES),$b:$(SIZE.$(basename $(notdir $(CONFIG.$(call first_of,$b)))))) \
     never-locked:505984:3072
-COUNTED_LESSONS = $(foreach b,$(COUNTED_BASES),$(foreach c,$(call corpus_of,$b),$b:$c))
+COUNTED_LESSONS = $(foreach b,$(COUNTED_BASES),$(foreach c,$(call corpus_of,$b),$b:$(call epochs_in,$(call pretraining,$b)):$c))
 
 # ---- what the figures show -----------------------------------------------------------------------
 

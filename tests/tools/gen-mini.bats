@@ -79,13 +79,13 @@ answered() { sed 's/"solution":/"completion":/' | records make -q "$@"; }
 @test "wrong usage is refused with the remedy" {
     run gen-mini -t mini-maths -n 3
     [ "$status" = 2 ]
-    [[ "$output" == *"there is no task 'mini-maths'; there are mini-math"* ]]
+    [[ "$output" == *"'mini-maths' is no task; there are mini-math"* ]]
     run gen-mini -t mini-choice --language es -n 3
     [ "$status" = 2 ]
     [[ "$output" == *"in English only"* ]]
     run gen-mini -t mini-judge --mistaken 0.5 -n 3
     [ "$status" = 2 ]
-    [[ "$output" == *"mini-judge has no usual mistake; mini-math"* ]]
+    [[ "$output" == *"'mini-judge' has no usual mistake; tasks that have one are mini-math, mini-choice, mini-code"* ]]
     run gen-mini -n 3
     [ "$status" = 2 ]
     [[ "$output" == *"-t TASK -n N says it"* ]]

@@ -241,10 +241,12 @@ END
 = bounds t weak=50 elicit=200 validation=100 validation-first=30 MOST=60 SUBSET=40 BEST=3
 = model big 1e6 100
 = model small 1e5 10
-= lessons big t 2k en
-= lessons big t 30 es
+= lessons big 1 t 2k en
+= lessons big 3 t 10 es
+= lock t soft 2
 bases/big
 policies/t/weak
+locks/t/soft
 demos/t/weak/any/1
 completions/t/weak/validation-first
 controls/t/locked/right
@@ -255,10 +257,10 @@ sft/t/locked/weak/any/all/1/1
 rl/t/locked/expert-iteration/discrete/plain/1/1/12
 END
     CPU_RATE=1e-3 "$ROOT/pipelines/cost" <facts >counted
-    # The base: 2,030 examples of 15 tokens; SFT: 4 epochs of 60, 3 evaluations of 30; a control on 100; the last round draws
-    # 30 of 40, trains on 3 and is evaluated on 30.
-    trained=$(((2030 + 240 + 3) * 15)) drawn=$((3 * 30 + 100 + 30 + 30))
-    grep -qE "^big +3 +$trained +$((drawn * 5)) +$((drawn * 10)) +$(awk "BEGIN { printf \"%.1f\", (6 * $trained + 2 * 15 * $drawn) / 3600 }")$" counted
+    # The base: 2,030 examples of 15 tokens; a lock: twice 3 x 2 x 400; SFT: 4 epochs of 60, 3 evaluations of 30; a control on 100;
+    # the last round draws 30 of 40, trains on 3 and is evaluated on 30.
+    trained=$(((2030 + 4800 + 240 + 3) * 15)) drawn=$((3 * 30 + 100 + 30 + 30))
+    grep -qE "^big +4 +$trained +$((drawn * 5)) +$((drawn * 10)) +$(awk "BEGIN { printf \"%.1f\", (6 * $trained + 2 * 15 * $drawn) / 3600 }")$" counted
     # The weak policy: tuned on 50; 60 demonstrations and 30 answers.
     grep -qE '^small +1 +750 +450 +900 ' counted
     grep -q '[0-9] hours at this rate$' counted
