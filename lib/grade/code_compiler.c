@@ -480,6 +480,19 @@ static bool compile_plain(const struct compiler *compiler, struct sandbox *sandb
     return true;
 }
 
+/*
+ * Whether a main() may be in it. A name can be put together, too: by the preprocessor, of lines
+ * that go on, and in assembly.
+ */
+static bool may_have_main(struct text source) {
+    static const char *const signs[] = {"main", "##", "%:%:", "\\", "asm"};
+
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (memmem(source.bytes, source.size, signs[i], strlen(signs[i])) != NULL)
+            return true;
+    return false;
+}
+
 bool compile_program(const struct compiler *compiler, struct sandbox *sandbox, struct text source,
                      bool harness, double seconds, struct compilation *result,
                      struct error *error) {
@@ -488,6 +501,10 @@ bool compile_program(const struct compiler *compiler, struct sandbox *sandbox, s
     bool final = false;
 
     *result = (struct compilation){.program = -1};
+    if (!may_have_main(source)) {
+        snprintf(result->message, sizeof result->message, "there is no main() in it");
+        return true;
+    }
     if (!harness && is_plain(source) &&
         !compile_plain(compiler, sandbox, source, seconds, result, &final, error))
         return false;

@@ -33,7 +33,7 @@ struct sandbox_setup compiler_sandbox(const struct compiler *compiler, enum sand
 struct compilation {
     int program;          /* a sealed memory file, to be closed; −1: refused */
     uint64_t image_bytes; /* what its segments take in memory */
-    char message[256];    /* when refused: the compiler's first error */
+    char message[256];    /* when refused: the compiler's first error, or what is missing */
 };
 
 /*

@@ -56,6 +56,18 @@ verdicts() { # STREAM: each verdict and how often
     diff right got
 }
 
+@test "what cannot have a main() is refused without the compiler, what may put it together is not" {
+    needs_sandbox
+    {
+        printf '{"id":"none","completion":"ring heaviest 93 {};"}\n'
+        printf '{"id":"pasted","completion":"#include <cstdio>\\n#define MAIN ma##in\\nint MAIN() { puts(\\"2\\"); }"}\n'
+        printf '{"id":"split","completion":"#include <cstdio>\\nint ma\\\\\\nin() { puts(\\"2\\"); }"}\n'
+        printf '{"id":"assembled","completion":"#include <cstdio>\\nint f() asm(\\"m\\" \\"ain\\");\\nint f() { puts(\\"2\\"); return 0; }"}\n'
+    } | sed 's/^{/{"prompt":"p","tests":[{"stdin":"","stdout":"2"}],/' | records make -q | grade-code -q -o g.rec
+    [ "$(records show g.rec | field verdict | tr '\n' ' ')" = "compile-error pass pass pass " ]
+    records head -q -n 1 g.rec | records show | grep -q '"found":"there is no main() in it"'
+}
+
 @test "code is taken from a fenced block or the whole completion" {
     needs_sandbox
     cat >in.jsonl <<'END'
