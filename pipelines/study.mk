@@ -431,7 +431,8 @@ ROWS := --by $(BY) --choose moment,rate --choose-within $(WITHIN) --gap --per ta
 COMPOSITION := $(OUT)/composition
 .PHONY: composition
 composition:
-	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=$(PRESET:mini=quick) OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR)
+	+$(MAKE) -f $(PIPELINES)/composition.mk PRESET=$(PRESET:mini=quick) OUT=$(COMPOSITION) SEEDS='$(SEEDS)' DEVICE=$(DEVICE) THREADS=$(THREADS) TOOLS_DIR=$(TOOLS_DIR) \
+	    $(if $(COMPOSITION_POINTS),POINTS='$(COMPOSITION_POINTS)')
 
 # ---- results -------------------------------------------------------------------------------------
 

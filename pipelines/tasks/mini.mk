@@ -206,7 +206,6 @@ mini-joint.PROBLEMS := { $(mini-code.PROBLEMS); $(mini-math.PROBLEMS); } | recor
 mini-joint.JOINS := mini-code mini-math
 mini-joint.STRONG_BASE := $(call base,calculator)
 mini-joint.LOCK := --optimizer adamw --learning-rate 8e-4 --batch 8 --cooldown 0.9
-mini-joint.validation := 2000
 mini-joint.validation-first := 200
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
@@ -218,6 +217,7 @@ endef
 $(foreach t,$(mini-joint.JOINS),$(eval $(call mini_joined,$t)))
 
 # The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
+COMPOSITION_POINTS := 1 2 8 32 128 512
 composition.validation := 1000
 composition.SUBSET := 1000
 composition.BEST := 100
