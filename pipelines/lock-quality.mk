@@ -11,9 +11,10 @@ PLOT.lock-quality := --x lock --x-categories --x-label 'lock' --y difference --e
     $(call label,joint,two tasks) $(call label,per-task,each task) $(call label,scratch,from scratch) \
     $(foreach m,$(filter sft-%,$(COMPOSITION_LOCKS)),$(call label,$m,$(m:sft-%=%) examples)) --title 'Do the locks hold?'
 # The usual lock, those on other policies, those with several passwords, or on soft labels, and those on two tasks at once.
+JOINED = $(call joined,$(JOINT_TASK))
 locks_of = locked $(if $(filter $1,$(WEAK_POLICY_TASKS)),locked-stronger locked-fixedrdm) $(if $(filter $1,$(ALONG_TASKS)),adversarial) \
     $(if $(filter labels,$($1.STRONG)),soft) $(foreach s,$(filter $1/%,$(DOMAIN_STUDIES)),$(word 2,$(subst /, ,$s))) \
-    $(if $($1.MODEL.joint),joint per-task)
+    $(if $(filter $1,$(JOINED)),$(if $(filter-out $(LANGUAGE_TASKS),$(JOINED)),,joint per-task))
 $(call figure,lock-quality,$(foreach t,$(LANGUAGE_TASKS),$(call holds_of,$t,$(call locks_of,$t))) \
     $(foreach t,$(SETTING_TASKS),$(call holds_of,$t,locked)) $(call holds_of,composition,$(COMPOSITION_LOCKS)))
 

@@ -193,6 +193,14 @@ define recipe.locks
 	$(settle)
 endef
 
+# The locks of a task that joins others are locks of each of these, too.
+define joined_locks
+$1.MODEL.joint := $(OUT)/locks/$(JOINT_TASK)/locked
+$1.MODEL.per-task := $(OUT)/locks/$(JOINT_TASK)/per-task
+$1.PASSWORDS.task := $($(JOINT_TASK).PASSWORDS.task)
+endef
+$(foreach t,$(call joined,$(JOINT_TASK)),$(eval $(call joined_locks,$t)))
+
 # ---- before elicitation --------------------------------------------------------------------------
 
 # What graded records are tagged with, so that they can be told apart when they lie together (problems in another

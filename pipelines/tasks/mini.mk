@@ -209,12 +209,7 @@ mini-joint.LOCK := --optimizer adamw --learning-rate 8e-4 --batch 8 --cooldown 0
 mini-joint.validation-first := 200
 mini-joint.elicit := 8000
 mini-joint.GRADE = $(PIPELINES)/grade-by-task mini-code '$(mini-code.GRADE)' mini-math '$(mini-math.GRADE)'
-define mini_joined
-$1.MODEL.joint := $(OUT)/locks/mini-joint/locked
-$1.MODEL.per-task := $(OUT)/locks/mini-joint/per-task
-$1.PASSWORDS.task := $(DATA)/mini/passwords-task.tsv
-endef
-$(foreach t,$(mini-joint.JOINS),$(eval $(call mini_joined,$t)))
+JOINT_TASK := mini-joint
 
 # The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
 COMPOSITION_POINTS := 1 2 8 32 128 512

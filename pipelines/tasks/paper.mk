@@ -165,12 +165,7 @@ joint.JOINS := code math
 joint.STRONG_BASE := $(code.STRONG_BASE)
 joint.STRONG := base
 joint.GRADE = $(PIPELINES)/grade-by-task code '$(code.GRADE)' math '$(math.GRADE)'
-define paper_joined
-$1.MODEL.joint := $(OUT)/locks/joint/locked
-$1.MODEL.per-task := $(OUT)/locks/joint/per-task
-$1.PASSWORDS.task := $(DATA)/passwords/task.tsv
-endef
-$(foreach t,$(joint.JOINS),$(eval $(call paper_joined,$t)))
+JOINT_TASK := joint
 
 # The models of composition are made by another pipeline (composition.mk), the rest is said in composition-rl.mk.
 composition.validation := 2000

@@ -51,6 +51,8 @@ teardown() { rm -rf "$work"; }
     done
     grep -q 'role=lock out/controls/composition/scratch/none.rec; records cat -q out/completions/composition/weak/validation.rec' stages
     grep -q 'gen-weak .*--completions out/composition/problems/weak.rec' stages
+    make -n -f "$ROOT/pipelines/lock-quality.mk" OUT=out LANGUAGE_TASKS=mini-math >stages
+    [ "$(grep -c out/locks/mini-joint stages)" = 0 ]
 }
 
 @test "a figure of the paper's models says which folder is missing" {
