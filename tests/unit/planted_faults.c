@@ -171,6 +171,11 @@ static void a_tile_overwritten_while_others_read_it_shows(void **state) {
     expect_other_results("planted/attention_tiles.race.so", attend, true);
 }
 
+static void sums_added_to_before_they_are_there_show(void **state) {
+    (void)state;
+    expect_other_results("planted/attention_cached.missing-barrier.so", decode, false);
+}
+
 static void blocks_that_write_the_same_place_show(void **state) {
     (void)state;
     expect_other_results("planted/attention_cached.race.so", decode, true);
@@ -192,6 +197,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tile_read_before_it_is_whole_shows),
         cmocka_unit_test(a_tile_overwritten_while_others_read_it_shows),
+        cmocka_unit_test(sums_added_to_before_they_are_there_show),
         cmocka_unit_test(blocks_that_write_the_same_place_show),
         cmocka_unit_test(a_row_written_behind_the_cache_is_reported),
         cmocka_unit_test(a_counter_written_behind_its_array_is_reported),

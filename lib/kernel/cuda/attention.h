@@ -47,11 +47,12 @@ static __device__ __forceinline__ int64_t key_row(const struct attention_call &c
                                                   int64_t sequence, int64_t at) {
     if (call.pages.data == nullptr)
         return span.first + at;
-    int64_t index = at / call.page_size;
-    int32_t page = i32_at(call.pages, sequence, index);
-    if (!id_holds(call.page_check, page, index))
+    /* Lengths and pages are counted in 32 bits, and dividing those is so much cheaper. */
+    uint32_t place = static_cast<uint32_t>(at), size = static_cast<uint32_t>(call.page_size);
+    int32_t page = i32_at(call.pages, sequence, place / size);
+    if (!id_holds(call.page_check, page, place / size))
         page = 0;
-    return page * call.page_size + at % call.page_size;
+    return page * call.page_size + place % size;
 }
 
 /* The places that query `row` of a sequence sees: first … end − 1. */

@@ -8,13 +8,14 @@
 
 constexpr int PART = 256; /* places */
 constexpr int DECODE_THREADS = 128;
-constexpr int MOST_HEADS = 8;  /* query heads that a block works on at a time */
-constexpr int PLACE_LANES = 8; /* that read a key together, 16 bytes each */
+constexpr int MOST_HEADS = 8;   /* query heads that a block works on at a time */
+constexpr int MOST_SIZE = 1024; /* columns of heads of which a block works on several */
+constexpr int PLACE_LANES = 4;  /* that read a key together, VEC columns each */
+constexpr int TOGETHER = 4;     /* rows of values that a lane has under way */
 
 struct decode_call {
     struct attention_call call;
     int64_t parts;  /* at most, of a sequence */
-    bool aligned;   /* heads' rows can be read four columns at a time */
     float *partial; /* [sequences, H, parts, C + 2]: weighted values, maximum, total */
 };
 
@@ -29,38 +30,47 @@ static __device__ __forceinline__ float *partial_at(const struct decode_call &d,
     return d.partial + index * (d.call.shape.head_size + 2);
 }
 
-/* Σ_c q·k over this lane's columns of one place, for HEADS query heads at a time. */
-template <int HEADS, int VEC>
-static __device__ __forceinline__ void partial_scores(float (&acc)[HEADS], const cells &q,
-                                                      const cells &k, int64_t size, int64_t heads) {
-    for (int64_t c = threadIdx.x % PLACE_LANES * VEC; c < size; c += PLACE_LANES * VEC) {
-        pack<VEC> key = load<VEC>(k + c);
-        UNROLL for (int h = 0; h < HEADS; h++) {
-            if (h >= heads)
-                break;
-            pack<VEC> query = load<VEC>(q + h * size + c);
-            UNROLL for (int i = 0; i < VEC; i++) acc[h] += query.at[i] * key.at[i];
-        }
-    }
+/* Cells of the cache, read VEC at a time: 16 bytes, which 8 of bf16 fill and 4 of f32; or 1. */
+template <int VEC>
+static __device__ __forceinline__ cells cached_at(const struct tensor &x, uint32_t row,
+                                                  int64_t column) {
+    bool narrow = VEC == 8 || (VEC == 1 && x.type == DTYPE_BF16);
+    uint64_t start = static_cast<uint64_t>(row) * static_cast<uint32_t>(x.stride);
+    return cells{x.data, narrow} + (static_cast<int64_t>(start) + column);
 }
 
-/* scores[h][i] of the heads against the part's places. */
+/* The queries of `heads` heads to q[HEADS, size]; zeros for those that are not there. */
 template <int HEADS>
-static __device__ void score_places(const struct decode_call &d, const cells &q, int64_t kv,
-                                    const int64_t *rows, int64_t count, int64_t heads,
-                                    float (*scores)[PART]) {
-    int64_t size = d.call.shape.head_size;
-    for (int64_t base = 0; base < count; base += DECODE_THREADS / PLACE_LANES) {
-        int64_t i = base + threadIdx.x / PLACE_LANES;
+static __device__ __forceinline__ void stage_queries(float *q, const cells &from, int64_t size,
+                                                     int64_t heads) {
+    for (int64_t i = threadIdx.x; i < HEADS * size; i += DECODE_THREADS)
+        q[i] = i < heads * size ? from[i] : 0;
+    __syncthreads();
+}
+
+/* scores[h][i] of the heads against the part's places: PLACE_LANES lanes for a place. */
+template <int HEADS, int VEC>
+static __device__ __forceinline__ void score_places(const struct decode_call &d, const float *q,
+                                                    int64_t kv, const uint32_t *rows, int count,
+                                                    float (*scores)[PART]) {
+    int size = static_cast<int>(d.call.shape.head_size);
+    for (int base = 0; base < count; base += DECODE_THREADS / PLACE_LANES) {
+        int i = base + static_cast<int>(threadIdx.x) / PLACE_LANES;
+        int end = i < count ? size : 0;
+        cells k = cached_at<VEC>(d.call.k, rows[i < count ? i : 0], kv);
         float acc[HEADS] = {};
-        if (i < count && d.aligned)
-            partial_scores<HEADS, 4>(acc, q, cells_at(d.call.k, rows[i], kv), size, heads);
-        else if (i < count)
-            partial_scores<HEADS, 1>(acc, q, cells_at(d.call.k, rows[i], kv), size, heads);
+        UNROLL_FOUR for (int c = static_cast<int>(threadIdx.x) % PLACE_LANES * VEC; c < end;
+                         c += PLACE_LANES * VEC) {
+            pack<VEC> key = load<VEC>(k + c);
+            UNROLL for (int h = 0; h < HEADS; h++) {
+                pack<VEC> query = load<VEC>(q + h * size + c);
+                UNROLL for (int j = 0; j < VEC; j++) acc[h] += query.at[j] * key.at[j];
+            }
+        }
         UNROLL for (int h = 0; h < HEADS; h++) {
             for (int lanes = PLACE_LANES / 2; lanes > 0; lanes /= 2)
                 acc[h] += __shfl_xor_sync(WHOLE_WARP, acc[h], lanes);
-            if (i < count && h < heads && threadIdx.x % PLACE_LANES == 0)
+            if (i < count && threadIdx.x % PLACE_LANES == 0)
                 scores[h][i] = acc[h] * d.call.shape.scale;
         }
     }
@@ -90,27 +100,57 @@ static __device__ void softmax_part(const struct decode_call &d, int64_t sequenc
     __syncthreads();
 }
 
-/* Values weighted by what softmax_part() left, a thread for a column. */
-template <int HEADS>
-static __device__ void weigh_values(const struct decode_call &d, int64_t sequence, int64_t head,
-                                    int64_t heads, int64_t kv, const int64_t *rows, int64_t count,
-                                    const float (*scores)[PART]) {
-    for (int64_t c = threadIdx.x; c < d.call.shape.head_size; c += DECODE_THREADS) {
-        float acc[HEADS] = {};
-        for (int64_t i = 0; i < count; i++) {
-            float value = value_at(d.call.v, rows[i], kv + c);
-            UNROLL for (int h = 0; h < HEADS; h++) acc[h] += h < heads ? scores[h][i] * value : 0;
-        }
-        for (int h = 0; h < HEADS; h++)
-            if (h < heads)
-                partial_at(d, sequence, head + h, blockIdx.x)[c] = acc[h];
+/* acc[h] += Σ_i scores[h][i]·values at `column` of place i, for every `step`-th place from `first`.
+ */
+template <int HEADS, int VEC>
+static __device__ __forceinline__ void
+weigh_column(float (&acc)[HEADS][VEC], const struct tensor &values, int64_t column,
+             const uint32_t *rows, int first, int step, int count, const float (*scores)[PART]) {
+    for (int i = first; i < count; i += step * TOGETHER) {
+        pack<VEC> value[TOGETHER];
+        UNROLL for (int t = 0; t < TOGETHER; t++) if (i + t * step < count) value[t] =
+            load<VEC>(cached_at<VEC>(values, rows[i + t * step], column));
+        UNROLL for (int t = 0; t < TOGETHER; t++) if (i + t * step < count)
+            UNROLL for (int h = 0; h < HEADS; h++) UNROLL for (int j = 0; j < VEC; j++) acc[h][j] +=
+            scores[h][i + t * step] * value[t].at[j];
     }
-    __syncthreads();
 }
 
-template <int HEADS> __global__ void decode_part(struct decode_call d) {
+/*
+ * Values weighted by what softmax_part() left, to sums[HEADS, size]: a lane for VEC columns, the
+ * places dealt to as many groups of lanes as there are, which add what they found in turn.
+ */
+template <int HEADS, int VEC>
+static __device__ __forceinline__ void weigh_values(float *sums, const struct tensor &values,
+                                                    int64_t kv, int size, const uint32_t *rows,
+                                                    int count, const float (*scores)[PART]) {
+    int across = 1;
+    while (across < DECODE_THREADS && across * VEC < size)
+        across *= 2;
+    int groups = DECODE_THREADS / across, group = static_cast<int>(threadIdx.x) / across;
+    for (int base = 0; base < size; base += across * VEC) {
+        int column = base + static_cast<int>(threadIdx.x) % across * VEC;
+        float acc[HEADS][VEC] = {};
+        if (column < size)
+            weigh_column<HEADS, VEC>(acc, values, kv + column, rows, group, groups, count, scores);
+        for (int turn = 0; turn < groups; turn++) {
+            if (turn == group && column < size)
+                UNROLL for (int h = 0; h < HEADS; h++) UNROLL for (int j = 0; j < VEC; j++)
+                    sums[h * size + column + j] =
+                        acc[h][j] + (turn > 0 ? sums[h * size + column + j] : 0);
+            __syncthreads();
+        }
+    }
+}
+
+template <int HEADS, int VEC>
+__global__ void __launch_bounds__(DECODE_THREADS, HEADS == 1   ? 6
+                                                  : HEADS == 8 ? 3
+                                                               : 4)
+    decode_part(struct decode_call d) {
     SHARED(float, scores, [HEADS][PART]);
-    SHARED(int64_t, rows, [PART]);
+    SHARED(uint32_t, rows, [PART]);
+    SHARED_DYNAMIC(float, heads_rows); /* [HEADS, C]: queries, then weighted values */
     int64_t sequence = blockIdx.z, kv_head = blockIdx.y, size = d.call.shape.head_size;
     struct attention_span span = span_of(d.call, sequence);
     if (span.rows != 1)
@@ -119,17 +159,22 @@ template <int HEADS> __global__ void decode_part(struct decode_call d) {
     if (blockIdx.x >= parts_of(seen))
         return;
     int64_t start = (seen.first / PART + blockIdx.x) * PART;
-    int64_t first = larger(start, seen.first), count = smaller(start + PART, seen.end) - first;
-    for (int64_t i = threadIdx.x; i < count; i += DECODE_THREADS)
-        rows[i] = key_row(d.call, span, sequence, first + i);
-    __syncthreads();
-    int64_t group = d.call.shape.heads / d.call.shape.kv_heads;
+    int64_t first = larger(start, seen.first);
+    int count = static_cast<int>(smaller(start + PART, seen.end) - first);
+    for (int i = static_cast<int>(threadIdx.x); i < count; i += DECODE_THREADS)
+        rows[i] = static_cast<uint32_t>(key_row(d.call, span, sequence, first + i));
+    int64_t group = d.call.shape.heads / d.call.shape.kv_heads, kv = kv_head * size;
     for (int64_t done = 0; done < group; done += HEADS) {
         int64_t head = kv_head * group + done, heads = smaller(group - done, HEADS);
-        cells q = cells_at(d.call.q, span.first, head * size);
-        score_places<HEADS>(d, q, kv_head * size, rows, count, heads, scores);
+        stage_queries<HEADS>(heads_rows, cells_at(d.call.q, span.first, head * size), size, heads);
+        score_places<HEADS, VEC>(d, heads_rows, kv, rows, count, scores);
         softmax_part(d, sequence, head, heads, count, scores);
-        weigh_values<HEADS>(d, sequence, head, heads, kv_head * size, rows, count, scores);
+        weigh_values<HEADS, VEC>(heads_rows, d.call.v, kv, static_cast<int>(size), rows, count,
+                                 scores);
+        for (int64_t h = 0; h < heads; h++)
+            for (int64_t c = threadIdx.x; c < size; c += DECODE_THREADS)
+                partial_at(d, sequence, head + h, blockIdx.x)[c] = heads_rows[h * size + c];
+        __syncthreads();
     }
 }
 
@@ -166,10 +211,36 @@ __global__ void check_cached(struct attention_call call) {
     }
 }
 
+/* Whether rows of the cache can be read 16 bytes at a time. */
+static bool cache_aligned(const struct attention_call &call) {
+    for (const struct tensor *t : {&call.k, &call.v}) {
+        int64_t vec = t->type == DTYPE_BF16 ? 8 : 4;
+        if ((uintptr_t)t->data % 16 != 0 || call.shape.head_size % vec != 0 || t->stride % vec != 0)
+            return false;
+    }
+    return true;
+}
+
+template <int VEC>
+static void enqueue_parts(struct device *device, const struct decode_call &d, int64_t sequences) {
+    cudaStream_t stream = cuda_of(device)->stream;
+    const struct attention_shape &shape = d.call.shape;
+    dim3 grid((unsigned)d.parts, (unsigned)shape.kv_heads, (unsigned)sequences);
+    int64_t group = shape.heads / shape.kv_heads;
+    size_t shared = (size_t)shape.head_size * sizeof(float);
+    if (group == 1 || shape.head_size > MOST_SIZE)
+        LAUNCH((decode_part<1, VEC>), grid, DECODE_THREADS, shared, stream, d);
+    else if (group <= MOST_HEADS / 2)
+        LAUNCH((decode_part<MOST_HEADS / 2, VEC>), grid, DECODE_THREADS, shared * MOST_HEADS / 2,
+               stream, d);
+    else
+        LAUNCH((decode_part<MOST_HEADS, VEC>), grid, DECODE_THREADS, shared * MOST_HEADS, stream,
+               d);
+}
+
 /* Sequences of one row; others are left alone. */
 static void decode_all(struct device *device, const struct attention_call &call,
                        int64_t sequences) {
-    cudaStream_t stream = cuda_of(device)->stream;
     int64_t heads = call.shape.heads;
     struct decode_call d = {};
     d.call = call;
@@ -181,14 +252,14 @@ static void decode_all(struct device *device, const struct attention_call &call,
         (size_t)(sequences * heads * d.parts * (call.shape.head_size + 2)) * sizeof(float)));
     if (d.partial == nullptr)
         return;
-    dim3 parts((unsigned)d.parts, (unsigned)call.shape.kv_heads, (unsigned)sequences);
-    dim3 merges((unsigned)heads, (unsigned)sequences);
-    d.aligned = call.shape.head_size % 4 == 0 && cuda_width(call.q, call.k) == 4;
-    if (heads == call.shape.kv_heads)
-        LAUNCH(decode_part<1>, parts, DECODE_THREADS, 0, stream, d);
+    if (!cache_aligned(call))
+        enqueue_parts<1>(device, d, sequences);
+    else if (call.k.type == DTYPE_BF16)
+        enqueue_parts<8>(device, d, sequences);
     else
-        LAUNCH(decode_part<MOST_HEADS>, parts, DECODE_THREADS, 0, stream, d);
-    LAUNCH(merge_parts, merges, DECODE_THREADS, 0, stream, d);
+        enqueue_parts<4>(device, d, sequences);
+    dim3 merges((unsigned)heads, (unsigned)sequences);
+    LAUNCH(merge_parts, merges, DECODE_THREADS, 0, cuda_of(device)->stream, d);
 }
 
 void cuda_attention_cached(struct device *device, struct tensor out, struct tensor q,

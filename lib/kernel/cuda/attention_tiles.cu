@@ -6,6 +6,8 @@
  * blocks. Tiles begin at multiples of their size: what a row gets does not depend on its
  * neighbours.
  */
+#include <initializer_list>
+
 #include "kernel/cuda/attention.h"
 
 constexpr int TILE_WARPS = 4;
@@ -21,25 +23,45 @@ template <int HEAD> static __host__ __device__ constexpr int tile_stride() {
 
 /* ---- tiles ---- */
 
-/* ROWS rows of `columns` numbers, row_of(i) for i < count; zeros elsewhere. */
+/* Eight numbers of a row of `columns` from `column` on, as bf16; zeros behind its end. */
+static __device__ __forceinline__ uint4 eight_of(const cells &row, int column, int columns) {
+    float x[8];
+    UNROLL for (int j = 0; j < 8; j++) x[j] = column + j < columns ? row[column + j] : 0;
+    uint4 eight;
+    eight.x = two_bf16(x[0], x[1]);
+    eight.y = two_bf16(x[2], x[3]);
+    eight.z = two_bf16(x[4], x[5]);
+    eight.w = two_bf16(x[6], x[7]);
+    return eight;
+}
+
+/*
+ * ROWS rows of `columns` numbers, row_of(i) for i < count; zeros elsewhere. `copied`: they are bf16
+ * and lie so that 16 bytes can be copied as they are, and then all that a lane reads is under way
+ * before it waits for any of it.
+ */
 template <int ROWS, int HEAD, class ROW>
 static __device__ __forceinline__ void load_tile(uint16_t *tile, int64_t count, int64_t columns,
-                                                 bool aligned, ROW row_of) {
-    constexpr int PACKS = HEAD / 4;
-    for (int i = static_cast<int>(threadIdx.x); i < ROWS * PACKS; i += TILE_THREADS) {
-        int row = i / PACKS, column = i % PACKS * 4;
-        pack<4> x = {};
-        if (row < count && aligned && column < columns) {
-            x = load<4>(row_of(row) + column); /* of bf16: widened and narrowed to itself */
-        } else if (row < count) {
-            for (int j = 0; j < 4; j++)
-                if (column + j < columns)
-                    x.at[j] = row_of(row)[column + j];
+                                                 bool copied, ROW row_of) {
+    constexpr int PACKS = HEAD / 8, DOWN = TILE_THREADS / PACKS, EACH = ROWS / DOWN;
+    int rows = static_cast<int>(smaller(count, ROWS)), width = static_cast<int>(columns);
+    int first = static_cast<int>(threadIdx.x) / PACKS;
+    int column = static_cast<int>(threadIdx.x) % PACKS * 8;
+    uint16_t *to = tile + first * tile_stride<HEAD>() + column;
+    const uint4 none = {0, 0, 0, 0};
+    if (copied) {
+        uint4 eight[EACH];
+        UNROLL for (int k = 0; k < EACH; k++) {
+            bool there = first + k * DOWN < rows && column < width;
+            eight[k] = there ? *static_cast<const uint4 *>((row_of(first + k * DOWN) + column).data)
+                             : none;
         }
-        uint2 halves;
-        halves.x = two_bf16(x.at[0], x.at[1]);
-        halves.y = two_bf16(x.at[2], x.at[3]);
-        *reinterpret_cast<uint2 *>(tile + row * tile_stride<HEAD>() + column) = halves;
+        UNROLL for (int k = 0; k < EACH; k++) *
+            reinterpret_cast<uint4 *>(to + k * DOWN * tile_stride<HEAD>()) = eight[k];
+    } else {
+        for (int row = first; row < ROWS; row += DOWN, to += DOWN * tile_stride<HEAD>())
+            *reinterpret_cast<uint4 *>(to) =
+                row < rows ? eight_of(row_of(row), column, width) : none;
     }
 }
 
@@ -105,15 +127,32 @@ static __device__ __forceinline__ float row_most(float x) {
     return larger_or_nan(x, __shfl_xor_sync(WHOLE_WARP, x, 2));
 }
 
-/* out[16, HEAD]·factor[half] to rows of `to` from `row`, as far as there are any. */
+/*
+ * out[16, HEAD]·factor[half] to rows of `to` from `row`, as far as there are any. `copied`: as in
+ * load_tile(), and two numbers go at once.
+ */
 template <int HEAD>
 static __device__ __forceinline__ void
 store_rows(const struct tensor &to, int64_t row, int64_t count, int64_t column, int64_t columns,
-           const float (&out)[HEAD / 8][4], const float (&factor)[2]) {
-    UNROLL for (int n = 0; n < HEAD / 8; n++) UNROLL for (int i = 0; i < 4; i++) {
-        int r = warp_here() * 16 + piece_row(i), c = n * 8 + piece_column(i);
-        if (r < count && c < columns)
-            cells_at(to, row + r, column + c).put(0, out[n][i] * factor[i / 2]);
+           bool copied, const float (&out)[HEAD / 8][4], const float (&factor)[2]) {
+    UNROLL for (int half = 0; half < 2; half++) {
+        int r = warp_here() * 16 + piece_row(2 * half);
+        if (r >= count)
+            continue;
+        cells here = cells_at(to, row + r, column);
+        UNROLL for (int n = 0; n < HEAD / 8; n++) {
+            int c = n * 8 + piece_column(0);
+            float first = out[n][2 * half] * factor[half];
+            float second = out[n][2 * half + 1] * factor[half];
+            if (copied && c < columns) {
+                static_cast<unsigned *>(here.data)[c / 2] = two_bf16(first, second);
+            } else {
+                if (c < columns)
+                    here.put(c, first);
+                if (c + 1 < columns)
+                    here.put(c + 1, second);
+            }
+        }
     }
 }
 
@@ -122,42 +161,67 @@ store_rows(const struct tensor &to, int64_t row, int64_t count, int64_t column, 
 constexpr float LOG2_E = 1.44269504088896340736f;
 constexpr float LN_2 = 0.69314718055994530942f;
 
+/* Which columns of a tile from `tile` on, of `width`, a row sees: first … end − 1. */
+struct seen_columns {
+    int first, end;
+};
+
+static __device__ __forceinline__ struct seen_columns columns_seen(const struct seen &seen,
+                                                                   int64_t tile, int width) {
+    return {static_cast<int>(smaller(larger(seen.first - tile, 0), width)),
+            static_cast<int>(smaller(larger(seen.end - tile, 0), width))};
+}
+
 /* What a lane keeps of its two rows: the largest score in units of log 2, and the sum. */
 struct softmax_rows {
     float most[2], total[2];
     struct seen seen[2];
 };
 
-/* Scores to exponentials; `out` shrinks to the new largest score. */
+/* Scores of what is not seen to −∞. */
+static __device__ __forceinline__ void hide_unseen(float (&s)[KEYS / 8][4],
+                                                   const struct softmax_rows &rows, int64_t tile) {
+    UNROLL for (int half = 0; half < 2; half++) {
+        struct seen_columns seen = columns_seen(rows.seen[half], tile, KEYS);
+        UNROLL for (int n = 0; n < KEYS / 8; n++)
+            UNROLL for (int i = 2 * half; i < 2 * half + 2; i++) {
+            int column = n * 8 + piece_column(i);
+            if (column < seen.first || column >= seen.end)
+                s[n][i] = -INFINITY;
+        }
+    }
+}
+
+/* Scores to exponentials; `out` shrinks to the new largest score. whole: every row sees them all.
+ */
 template <int HEAD>
 static __device__ __forceinline__ void
 softmax_tile(float (&s)[KEYS / 8][4], float (&out)[HEAD / 8][4], struct softmax_rows *rows,
-             int64_t tile, float scale) {
+             int64_t tile, bool whole, float scale) {
     float most[2] = {rows->most[0], rows->most[1]}, base[2], shrink[2];
-    UNROLL for (int n = 0; n < KEYS / 8; n++) UNROLL for (int i = 0; i < 4; i++) {
-        int64_t key = tile + n * 8 + piece_column(i);
-        const struct seen &seen = rows->seen[i / 2];
-        s[n][i] = key >= seen.first && key < seen.end ? s[n][i] * scale : -INFINITY;
-        most[i / 2] = larger_or_nan(most[i / 2], s[n][i]);
-    }
+    UNROLL for (int n = 0; n < KEYS / 8; n++) UNROLL for (int i = 0; i < 4; i++) s[n][i] *= scale;
+    if (!whole)
+        hide_unseen(s, *rows, tile);
+    UNROLL for (int n = 0; n < KEYS / 8; n++) UNROLL for (int i = 0; i < 4; i++) most[i / 2] =
+        larger_or_nan(most[i / 2], s[n][i]);
     UNROLL for (int half = 0; half < 2; half++) {
         most[half] = row_most(most[half]);
         base[half] = most[half] == -INFINITY ? 0 : most[half]; /* nothing seen so far */
-        shrink[half] = exp2f(rows->most[half] - base[half]);
+        shrink[half] = power_of_two(rows->most[half] - base[half]);
         rows->most[half] = most[half];
         rows->total[half] *= shrink[half];
     }
     UNROLL for (int n = 0; n < KEYS / 8; n++) UNROLL for (int i = 0; i < 4; i++) {
-        s[n][i] = exp2f(s[n][i] - base[i / 2]);
+        s[n][i] = power_of_two(s[n][i] - base[i / 2]);
         rows->total[i / 2] += s[n][i];
     }
     UNROLL for (int n = 0; n < HEAD / 8; n++) UNROLL for (int i = 0; i < 4; i++) out[n][i] *=
         shrink[i / 2];
 }
 
-template <int HEAD>
+template <int HEAD, bool PAGED>
 __global__ void __launch_bounds__(TILE_THREADS)
-    attend_tiles(struct attention_call call, int64_t runs, bool aligned) {
+    attend_tiles(struct attention_call call, int64_t runs, bool copied) {
     SHARED_DYNAMIC(uint16_t, memory);
     uint16_t *queries = memory, *keys = queries + OWN * tile_stride<HEAD>();
     uint16_t *values = keys + KEYS * tile_stride<HEAD>();
@@ -165,10 +229,10 @@ __global__ void __launch_bounds__(TILE_THREADS)
     int64_t head = blockIdx.y, size = call.shape.head_size;
     int64_t kv = head * call.shape.kv_heads / call.shape.heads * size;
     struct attention_span span = span_of(call, sequence);
-    if (first >= span.rows || (call.pages.data != nullptr && span.rows == 1))
+    if (first >= span.rows || (PAGED && span.rows == 1))
         return;
     int64_t count = smaller(span.rows - first, OWN);
-    load_tile<OWN, HEAD>(queries, count, size, aligned, [&](int i) {
+    load_tile<OWN, HEAD>(queries, count, size, copied, [&](int i) {
         return cells_at(call.q, span.first + first + i, head * size);
     });
     struct softmax_rows rows = {};
@@ -177,19 +241,23 @@ __global__ void __launch_bounds__(TILE_THREADS)
         rows.seen[half] = seen_by(call.shape, span, first + warp_here() * 16 + piece_row(half * 2));
     }
     float out[HEAD / 8][4] = {};
-    int64_t start = seen_by(call.shape, span, first).first / KEYS * KEYS;
-    int64_t end = seen_by(call.shape, span, first + count - 1).end;
+    struct seen least = seen_by(call.shape, span, first);
+    struct seen most = seen_by(call.shape, span, first + count - 1);
+    int64_t start = least.first / KEYS * KEYS, end = most.end;
     for (int64_t tile = start; tile < end; tile += KEYS) {
-        auto key = [&](int i) { return key_row(call, span, sequence, tile + i); };
+        auto key = [&](int i) {
+            return PAGED ? key_row(call, span, sequence, tile + i) : span.first + tile + i;
+        };
         __syncthreads();
-        load_tile<KEYS, HEAD>(keys, end - tile, size, aligned,
+        load_tile<KEYS, HEAD>(keys, end - tile, size, copied,
                               [&](int i) { return cells_at(call.k, key(i), kv); });
-        load_tile<KEYS, HEAD>(values, end - tile, size, aligned,
+        load_tile<KEYS, HEAD>(values, end - tile, size, copied,
                               [&](int i) { return cells_at(call.v, key(i), kv); });
         __syncthreads();
         float s[KEYS / 8][4] = {};
         multiply_rows<HEAD>(s, queries, warp_here() * 16, keys);
-        softmax_tile<HEAD>(s, out, &rows, tile, call.shape.scale * LOG2_E);
+        bool whole = most.first <= tile && least.end >= tile + KEYS;
+        softmax_tile<HEAD>(s, out, &rows, tile, whole, call.shape.scale * LOG2_E);
         add_rows_of<HEAD>(out, s, values);
     }
     float share[2];
@@ -201,7 +269,7 @@ __global__ void __launch_bounds__(TILE_THREADS)
             *f32_at(call.log_sum, span.first + first + row, head) =
                 rows.most[half] * LN_2 + logf(total);
     }
-    store_rows<HEAD>(call.out, span.first + first, count, head * size, size, out, share);
+    store_rows<HEAD>(call.out, span.first + first, count, head * size, size, copied, out, share);
 }
 
 /* ---- backward ---- */
@@ -210,7 +278,7 @@ struct tile_gradient {
     struct attention_call call;
     struct tensor dout, delta; /* delta [T,H]: Σ_c dout·out */
     struct tensor d_own[2];    /* dq; or dk and dv */
-    bool aligned;
+    bool copied;               /* load_tile() */
 };
 
 /* The rows of the other side that a row of this side meets. */
@@ -248,18 +316,19 @@ template <int HEAD> struct gradient_tiles {
     }
 };
 
-/* `count` queries of `head` from `row` on: q and dout into a tile each, log_sum and delta. */
+/* `count` queries of `head` from `row` on: q and dout into a tile each, log_sum (in units of log 2)
+ * and delta. */
 template <int ROWS, int HEAD>
 static __device__ __forceinline__ void
 load_queries(const struct tile_gradient &g, uint16_t *const *tiles, float *log_sum, float *delta,
              int64_t row, int64_t count, int64_t head) {
     int64_t size = g.call.shape.head_size;
-    load_tile<ROWS, HEAD>(tiles[0], count, size, g.aligned,
+    load_tile<ROWS, HEAD>(tiles[0], count, size, g.copied,
                           [&](int i) { return cells_at(g.call.q, row + i, head * size); });
-    load_tile<ROWS, HEAD>(tiles[1], count, size, g.aligned,
+    load_tile<ROWS, HEAD>(tiles[1], count, size, g.copied,
                           [&](int i) { return cells_at(g.dout, row + i, head * size); });
     for (int i = static_cast<int>(threadIdx.x); i < ROWS; i += TILE_THREADS) {
-        log_sum[i] = i < count ? *f32_at(g.call.log_sum, row + i, head) : 0;
+        log_sum[i] = i < count ? *f32_at(g.call.log_sum, row + i, head) * LOG2_E : 0;
         delta[i] = i < count ? *f32_at(g.delta, row + i, head) : 0;
     }
 }
@@ -269,24 +338,30 @@ static __device__ __forceinline__ void load_keys(const struct tile_gradient &g,
                                                  uint16_t *const *tiles, int64_t row, int64_t count,
                                                  int64_t kv_head) {
     int64_t size = g.call.shape.head_size;
-    load_tile<ROWS, HEAD>(tiles[0], count, size, g.aligned,
+    load_tile<ROWS, HEAD>(tiles[0], count, size, g.copied,
                           [&](int i) { return cells_at(g.call.k, row + i, kv_head * size); });
-    load_tile<ROWS, HEAD>(tiles[1], count, size, g.aligned,
+    load_tile<ROWS, HEAD>(tiles[1], count, size, g.copied,
                           [&](int i) { return cells_at(g.call.v, row + i, kv_head * size); });
 }
 
-/* Scores to probabilities, and dp to the gradient of the scores. */
+/*
+ * Scores to probabilities, and dp to the gradient of the scores but for the factor `scale`. scale
+ * and log_sum are in units of log 2; whole: every row meets all of the tile.
+ */
 template <bool BY_KEYS>
 static __device__ __forceinline__ void
 gradient_of_scores(float (&p)[OTHERS / 8][4], float (&ds)[OTHERS / 8][4], const float *log_sum,
-                   const float *delta, const struct seen (&met)[2], int64_t tile, float scale) {
+                   const float *delta, const struct seen (&met)[2], int64_t tile, bool whole,
+                   float scale) {
+    struct seen_columns columns[2];
+    UNROLL for (int half = 0; half < 2; half++) columns[half] =
+        columns_seen(met[half], tile, OTHERS);
     UNROLL for (int n = 0; n < OTHERS / 8; n++) UNROLL for (int i = 0; i < 4; i++) {
         int other = n * 8 + piece_column(i);
         int query = BY_KEYS ? other : warp_here() * 16 + piece_row(i);
-        int64_t at = tile + other;
-        bool meets = at >= met[i / 2].first && at < met[i / 2].end;
-        p[n][i] = meets ? exp2f((p[n][i] * scale - log_sum[query]) * LOG2_E) : 0;
-        ds[n][i] = p[n][i] * (ds[n][i] - delta[query]) * scale;
+        bool meets = whole || (other >= columns[i / 2].first && other < columns[i / 2].end);
+        p[n][i] = meets ? power_of_two(p[n][i] * scale - log_sum[query]) : 0;
+        ds[n][i] = p[n][i] * (ds[n][i] - delta[query]);
     }
 }
 
@@ -312,8 +387,9 @@ __global__ void __launch_bounds__(TILE_THREADS)
     for (int half = 0; half < 2; half++)
         met[half] = met_by<BY_KEYS>(shape, span, first + warp_here() * 16 + piece_row(half * 2));
     float out[HEAD / 8][4] = {}, more[HEAD / 8][4] = {}; /* dq; or dk and dv */
-    int64_t start = met_by<BY_KEYS>(shape, span, first).first / OTHERS * OTHERS;
-    int64_t end = smaller(met_by<BY_KEYS>(shape, span, first + count - 1).end, span.rows);
+    struct seen least = met_by<BY_KEYS>(shape, span, first);
+    struct seen most = met_by<BY_KEYS>(shape, span, first + count - 1);
+    int64_t start = least.first / OTHERS * OTHERS, end = smaller(most.end, span.rows);
     for (int64_t member = head; member < head + heads; member++)
         for (int64_t tile = start; tile < end; tile += OTHERS) {
             __syncthreads();
@@ -327,16 +403,18 @@ __global__ void __launch_bounds__(TILE_THREADS)
             float p[OTHERS / 8][4] = {}, ds[OTHERS / 8][4] = {};
             multiply_rows<HEAD>(p, tiles.own[0], warp_here() * 16, tiles.other[0]);
             multiply_rows<HEAD>(ds, tiles.own[1], warp_here() * 16, tiles.other[1]);
-            gradient_of_scores<BY_KEYS>(p, ds, tiles.log_sum, tiles.delta, met, tile, shape.scale);
+            bool whole = most.first <= tile && least.end >= tile + OTHERS;
+            gradient_of_scores<BY_KEYS>(p, ds, tiles.log_sum, tiles.delta, met, tile, whole,
+                                        shape.scale * LOG2_E);
             add_rows_of<HEAD>(out, ds, tiles.other[0]);
             if (BY_KEYS)
                 add_rows_of<HEAD>(more, p, tiles.other[1]);
         }
-    const float one[2] = {1, 1};
+    const float one[2] = {1, 1}, scale[2] = {shape.scale, shape.scale};
     int64_t column = blockIdx.y * size;
-    store_rows<HEAD>(g.d_own[0], span.first + first, count, column, size, out, one);
+    store_rows<HEAD>(g.d_own[0], span.first + first, count, column, size, g.copied, out, scale);
     if (BY_KEYS)
-        store_rows<HEAD>(g.d_own[1], span.first + first, count, column, size, more, one);
+        store_rows<HEAD>(g.d_own[1], span.first + first, count, column, size, g.copied, more, one);
 }
 
 /* ---- from the host ---- */
@@ -346,36 +424,48 @@ bool cuda_tiles_fit(const struct cuda_device *cuda, struct attention_shape shape
            gradient_tiles<128>::bytes() <= cuda->shared_limit;
 }
 
-/* Whether rows of heads can be read four columns at a time. */
-static bool heads_aligned(struct attention_shape shape, struct tensor a, struct tensor b,
-                          struct tensor c, struct tensor d) {
-    return shape.head_size % 4 == 0 && cuda_width(a, b, c, d) == 4;
+/* Whether rows of heads are bf16 and lie at multiples of 16 bytes. */
+static bool heads_copied(struct attention_shape shape, std::initializer_list<struct tensor> all) {
+    for (const struct tensor &t : all)
+        if (t.type != DTYPE_BF16 || (uintptr_t)t.data % 16 != 0 ||
+            (t.rows > 1 && t.stride % 8 != 0))
+            return false;
+    return shape.head_size % 8 == 0;
 }
 
-template <int HEAD>
+template <int HEAD, bool PAGED>
 static void enqueue_forward(struct device *device, const struct attention_call &call,
                             int64_t sequences, int64_t longest) {
     int64_t runs = (longest + OWN - 1) / OWN;
     size_t shared = (size_t)(OWN + 2 * KEYS) * tile_stride<HEAD>() * sizeof(uint16_t);
-    bool aligned = heads_aligned(call.shape, call.q, call.k, call.v, {});
+    bool copied = heads_copied(call.shape, {call.q, call.k, call.v, call.out});
     if (!cuda_ok(device,
-                 cudaFuncSetAttribute(attend_tiles<HEAD>,
+                 cudaFuncSetAttribute(attend_tiles<HEAD, PAGED>,
                                       cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
                  "attention_forward", call.q))
         return;
     dim3 grid((unsigned)(sequences * runs), (unsigned)call.shape.heads);
-    LAUNCH(attend_tiles<HEAD>, grid, TILE_THREADS, shared, cuda_of(device)->stream, call, runs,
-           aligned);
+    LAUNCH((attend_tiles<HEAD, PAGED>), grid, TILE_THREADS, shared, cuda_of(device)->stream, call,
+           runs, copied);
+}
+
+template <bool PAGED>
+static void enqueue_forward_of(struct device *device, const struct attention_call &call,
+                               int64_t sequences, int64_t longest) {
+    if (call.shape.head_size <= 32)
+        enqueue_forward<32, PAGED>(device, call, sequences, longest);
+    else if (call.shape.head_size <= 64)
+        enqueue_forward<64, PAGED>(device, call, sequences, longest);
+    else
+        enqueue_forward<128, PAGED>(device, call, sequences, longest);
 }
 
 void cuda_attend_tiles(struct device *device, const struct attention_call &call, int64_t sequences,
                        int64_t longest) {
-    if (call.shape.head_size <= 32)
-        enqueue_forward<32>(device, call, sequences, longest);
-    else if (call.shape.head_size <= 64)
-        enqueue_forward<64>(device, call, sequences, longest);
+    if (call.pages.data != nullptr)
+        enqueue_forward_of<true>(device, call, sequences, longest);
     else
-        enqueue_forward<128>(device, call, sequences, longest);
+        enqueue_forward_of<false>(device, call, sequences, longest);
 }
 
 template <int HEAD, bool BY_KEYS>
@@ -400,8 +490,9 @@ void cuda_attend_tiles_backward(struct device *device, const struct gradient_cal
     queries.call = gradient.call;
     queries.dout = gradient.dout;
     queries.delta = gradient.delta;
-    queries.aligned = heads_aligned(gradient.call.shape, gradient.call.q, gradient.call.k,
-                                    gradient.call.v, gradient.dout);
+    queries.copied =
+        heads_copied(gradient.call.shape, {gradient.call.q, gradient.call.k, gradient.call.v,
+                                           gradient.dout, gradient.dq, gradient.dk, gradient.dv});
     keys = queries;
     queries.d_own[0] = gradient.dq;
     keys.d_own[0] = gradient.dk;

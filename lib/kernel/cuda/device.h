@@ -28,6 +28,7 @@
 #define LAUNCH(kernel, grid, block, shared, stream, ...)                                           \
     (kernel)<<<grid, block, shared, stream>>>(__VA_ARGS__)
 #define UNROLL _Pragma("unroll")
+#define UNROLL_FOUR _Pragma("unroll 4")
 #define SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 #define SHARED_DYNAMIC(type, name)                                                                 \
     extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];                         \
@@ -35,6 +36,26 @@
 
 static __device__ __forceinline__ uint16_t narrow_bf16(float x) {
     return __bfloat16_as_ushort(__float2bfloat16_rn(x));
+}
+
+/* Two numbers as bf16, the first in the low half. */
+static __device__ __forceinline__ unsigned two_bf16(float low, float high) {
+    __nv_bfloat162 two = __floats2bfloat162_rn(low, high);
+    return *reinterpret_cast<const unsigned *>(&two);
+}
+
+/* The larger; a NaN in either stays one. */
+static __device__ __forceinline__ float larger_or_nan(float a, float b) {
+    float larger;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(a), "f"(b));
+    return larger;
+}
+
+/* 2 to the x within 2 units in the last place; 0 where that is no normal number. */
+static __device__ __forceinline__ float power_of_two(float x) {
+    float power;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+    return power;
 }
 
 /* d[16,8] += a[16,16]·b[16,8] of a warp: see shim.h. */

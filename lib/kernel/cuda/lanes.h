@@ -26,10 +26,6 @@ static __device__ __forceinline__ float widen_bf16(uint16_t half) {
     return __uint_as_float(static_cast<unsigned>(half) << 16);
 }
 
-static __device__ __forceinline__ unsigned two_bf16(float low, float high) {
-    return narrow_bf16(low) | static_cast<unsigned>(narrow_bf16(high)) << 16;
-}
-
 /* Element of a weight or of activations: f32 or bf16. */
 static __device__ __forceinline__ float value_at(const struct tensor &x, int64_t row,
                                                  int64_t column) {
@@ -63,8 +59,8 @@ static __device__ __forceinline__ cells cells_at(const struct tensor &x, int64_t
     return cells{x.data, x.type == DTYPE_BF16} + (row * x.stride + column);
 }
 
-/* VEC numbers that lie together, moved at once. */
-template <int VEC> struct __align__(VEC * 4) pack {
+/* VEC numbers that lie together, moved at once, 16 bytes at most. */
+template <int VEC> struct __align__(VEC < 4 ? VEC * 4 : 16) pack {
     float at[VEC];
 };
 
@@ -76,16 +72,25 @@ template <int VEC> static __device__ __forceinline__ void store(float *to, const
     *reinterpret_cast<pack<VEC> *>(to) = x;
 }
 
+static __device__ __forceinline__ void widen_two(float *to, unsigned halves) {
+    to[0] = __uint_as_float(halves << 16);
+    to[1] = __uint_as_float(halves & 0xffff0000u);
+}
+
 template <int VEC> static __device__ __forceinline__ pack<VEC> load(const cells &from) {
     if (!from.narrow)
         return load<VEC>(static_cast<const float *>(from.data));
     pack<VEC> x;
-    if constexpr (VEC == 4) {
+    if constexpr (VEC == 8) {
+        uint4 halves = *static_cast<const uint4 *>(from.data);
+        widen_two(x.at, halves.x);
+        widen_two(x.at + 2, halves.y);
+        widen_two(x.at + 4, halves.z);
+        widen_two(x.at + 6, halves.w);
+    } else if constexpr (VEC == 4) {
         uint2 halves = *static_cast<const uint2 *>(from.data);
-        x.at[0] = __uint_as_float(halves.x << 16);
-        x.at[1] = __uint_as_float(halves.x & 0xffff0000u);
-        x.at[2] = __uint_as_float(halves.y << 16);
-        x.at[3] = __uint_as_float(halves.y & 0xffff0000u);
+        widen_two(x.at, halves.x);
+        widen_two(x.at + 2, halves.y);
     } else {
         for (int i = 0; i < VEC; i++)
             x.at[i] = from[i];
@@ -118,11 +123,6 @@ static __device__ __forceinline__ int64_t larger(int64_t a, int64_t b) {
 
 static __device__ __forceinline__ bool finite(float x) {
     return (__float_as_uint(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-/* The larger; a NaN in either stays. */
-static __device__ __forceinline__ float larger_or_nan(float a, float b) {
-    return a > b || a != a ? a : b;
 }
 
 /* ---- warps and blocks ---- */

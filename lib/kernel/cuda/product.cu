@@ -24,8 +24,8 @@ struct round_packs {
     __device__ void operator()(int64_t row, int64_t column) const {
         pack<4> x = load<4>(f32_at(from, row, column));
         uint2 halves;
-        halves.x = narrow_bf16(x.at[0]) | static_cast<unsigned>(narrow_bf16(x.at[1])) << 16;
-        halves.y = narrow_bf16(x.at[2]) | static_cast<unsigned>(narrow_bf16(x.at[3])) << 16;
+        halves.x = two_bf16(x.at[0], x.at[1]);
+        halves.y = two_bf16(x.at[2], x.at[3]);
         uint16_t *at = static_cast<uint16_t *>(to.data) + row * to.stride + column;
         *reinterpret_cast<uint2 *>(at) = halves;
     }

@@ -37,6 +37,7 @@
 #define __launch_bounds__(...)
 #define __align__(bytes) alignas(bytes)
 #define UNROLL
+#define UNROLL_FOUR
 
 struct dim3 {
     unsigned x, y, z;
@@ -197,6 +198,18 @@ inline uint16_t narrow_bf16(float x) {
     if (x != x)
         return 0x7fff;
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
+
+inline unsigned two_bf16(float low, float high) {
+    return narrow_bf16(low) | (unsigned)narrow_bf16(high) << 16;
+}
+
+inline float larger_or_nan(float a, float b) {
+    return a > b || a != a ? a : b;
+}
+
+inline float power_of_two(float x) {
+    return exp2f(x);
 }
 
 /*
