@@ -5,6 +5,8 @@
 #ifndef LOCKPICK_KERNEL_CUDA_ATTENTION_H
 #define LOCKPICK_KERNEL_CUDA_ATTENTION_H
 
+#include <initializer_list>
+
 #include "kernel/cuda/lanes.h"
 
 struct attention_call {
@@ -85,6 +87,18 @@ struct gradient_call {
     struct tensor dq, dk, dv, dout;
     struct tensor delta; /* [T,H]: Σ_c dout·out */
 };
+
+/* Whether the rows of every head in these can be moved 16 bytes at a time. */
+static inline bool heads_packed(struct attention_shape shape,
+                                std::initializer_list<struct tensor> all) {
+    for (const struct tensor &t : all) {
+        int64_t pack = 16 / (int64_t)dtype_size(t.type);
+        if ((uintptr_t)t.data % 16 != 0 || shape.head_size % pack != 0 ||
+            (t.rows > 1 && t.stride % pack != 0))
+            return false;
+    }
+    return true;
+}
 
 /* attention.cu: sequences of several queries, the way that suits precision and shape. */
 void cuda_attend(struct device *device, const struct attention_call &call, int64_t sequences,

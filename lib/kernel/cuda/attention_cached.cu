@@ -143,11 +143,12 @@ static __device__ __forceinline__ void weigh_values(float *sums, const struct te
     }
 }
 
+/* That a multiprocessor shall hold at once, as registers allow: what they read keeps memory busy.
+ */
+template <int HEADS> constexpr int BLOCKS = HEADS == 1 ? 6 : HEADS == MOST_HEADS ? 3 : 4;
+
 template <int HEADS, int VEC>
-__global__ void __launch_bounds__(DECODE_THREADS, HEADS == 1   ? 6
-                                                  : HEADS == 8 ? 3
-                                                               : 4)
-    decode_part(struct decode_call d) {
+__global__ void __launch_bounds__(DECODE_THREADS, BLOCKS<HEADS>) decode_part(struct decode_call d) {
     SHARED(float, scores, [HEADS][PART]);
     SHARED(uint32_t, rows, [PART]);
     SHARED_DYNAMIC(float, heads_rows); /* [HEADS, C]: queries, then weighted values */
@@ -211,16 +212,6 @@ __global__ void check_cached(struct attention_call call) {
     }
 }
 
-/* Whether rows of the cache can be read 16 bytes at a time. */
-static bool cache_aligned(const struct attention_call &call) {
-    for (const struct tensor *t : {&call.k, &call.v}) {
-        int64_t vec = t->type == DTYPE_BF16 ? 8 : 4;
-        if ((uintptr_t)t->data % 16 != 0 || call.shape.head_size % vec != 0 || t->stride % vec != 0)
-            return false;
-    }
-    return true;
-}
-
 template <int VEC>
 static void enqueue_parts(struct device *device, const struct decode_call &d, int64_t sequences) {
     cudaStream_t stream = cuda_of(device)->stream;
@@ -252,7 +243,7 @@ static void decode_all(struct device *device, const struct attention_call &call,
         (size_t)(sequences * heads * d.parts * (call.shape.head_size + 2)) * sizeof(float)));
     if (d.partial == nullptr)
         return;
-    if (!cache_aligned(call))
+    if (!heads_packed(call.shape, {call.k, call.v}))
         enqueue_parts<1>(device, d, sequences);
     else if (call.k.type == DTYPE_BF16)
         enqueue_parts<8>(device, d, sequences);

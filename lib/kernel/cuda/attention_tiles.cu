@@ -6,8 +6,6 @@
  * blocks. Tiles begin at multiples of their size: what a row gets does not depend on its
  * neighbours.
  */
-#include <initializer_list>
-
 #include "kernel/cuda/attention.h"
 
 constexpr int TILE_WARPS = 4;
@@ -424,13 +422,9 @@ bool cuda_tiles_fit(const struct cuda_device *cuda, struct attention_shape shape
            gradient_tiles<128>::bytes() <= cuda->shared_limit;
 }
 
-/* Whether rows of heads are bf16 and lie at multiples of 16 bytes. */
+/* Whether load_tile() can copy: bf16 activations, all of the same dtype, in whole 16 bytes. */
 static bool heads_copied(struct attention_shape shape, std::initializer_list<struct tensor> all) {
-    for (const struct tensor &t : all)
-        if (t.type != DTYPE_BF16 || (uintptr_t)t.data % 16 != 0 ||
-            (t.rows > 1 && t.stride % 8 != 0))
-            return false;
-    return shape.head_size % 8 == 0;
+    return all.begin()->type == DTYPE_BF16 && heads_packed(shape, all);
 }
 
 template <int HEAD, bool PAGED>
