@@ -258,6 +258,56 @@ static void the_tensor_core_multiplies(void **) {
     cudaFree(d);
 }
 
+/* ---- what CUDA refuses ---- */
+
+__global__ void use_dynamic(float *to) {
+    SHARED_DYNAMIC(float, room);
+    room[threadIdx.x] = 1;
+    to[threadIdx.x] = room[threadIdx.x];
+}
+
+static void more_shared_memory_than_permitted_is_refused(void **) {
+    constexpr int USUAL = 48 << 10, MORE = 64 << 10, MOST = 99 << 10;
+    float *to = room_for(THREADS);
+    LAUNCH(use_dynamic, 1, THREADS, USUAL, nullptr, to);
+    expect_sound();
+    LAUNCH(use_dynamic, 1, THREADS, USUAL + 1, nullptr, to);
+    expect_fault("use_dynamic", "than it was permitted");
+    assert_int_equal(
+        cudaFuncSetAttribute(use_dynamic, cudaFuncAttributeMaxDynamicSharedMemorySize, MORE),
+        cudaSuccess);
+    LAUNCH(use_dynamic, 1, THREADS, MORE, nullptr, to);
+    expect_sound();
+    LAUNCH(use_dynamic, 1, THREADS, MORE + 1, nullptr, to);
+    expect_fault("use_dynamic", "than it was permitted");
+    assert_int_equal(
+        cudaFuncSetAttribute(use_dynamic, cudaFuncAttributeMaxDynamicSharedMemorySize, MOST + 1),
+        cudaErrorInvalidValue);
+    assert_int_equal(cudaGetLastError(), cudaErrorInvalidValue);
+    cudaFree(to);
+}
+
+static void rows_too_far_apart_are_refused(void **) {
+    constexpr size_t FAR = (size_t)1 << 31, WIDTH = 400;
+    float *one = room_for(100), *other = room_for(100);
+    const size_t pitches[] = {FAR, WIDTH - 1};
+    for (size_t pitch : pitches) {
+        assert_int_equal(cudaMemset2DAsync(one, pitch, 0, WIDTH, 1, nullptr),
+                         cudaErrorInvalidPitchValue);
+        assert_int_equal(cudaMemcpy2DAsync(one, pitch, other, WIDTH, WIDTH, 1,
+                                           cudaMemcpyDeviceToDevice, nullptr),
+                         cudaErrorInvalidPitchValue);
+        assert_int_equal(cudaMemcpy2DAsync(one, WIDTH, other, pitch, WIDTH, 1,
+                                           cudaMemcpyDeviceToDevice, nullptr),
+                         cudaErrorInvalidPitchValue);
+    }
+    assert_int_equal(cudaGetLastError(), cudaErrorInvalidPitchValue);
+    assert_int_equal(cudaMemset2DAsync(one, FAR - 1, 0, WIDTH, 1, nullptr), cudaSuccess);
+    assert_true(one[99] == 0);
+    cudaFree(one);
+    cudaFree(other);
+}
+
 /* ---- graphs ---- */
 
 __global__ void add_once(float *to, float what) {
@@ -365,6 +415,8 @@ int main() {
         cmocka_unit_test(a_block_shares_memory_that_starts_as_nan),
         cmocka_unit_test(lanes_exchange_what_cuda_says),
         cmocka_unit_test(the_tensor_core_multiplies),
+        cmocka_unit_test(more_shared_memory_than_permitted_is_refused),
+        cmocka_unit_test(rows_too_far_apart_are_refused),
         cmocka_unit_test(a_graph_runs_what_was_captured_with_the_arguments_of_then),
         cmocka_unit_test(what_no_graph_can_hold_fails_and_breaks_the_capture),
     };

@@ -77,6 +77,29 @@ static void copies_of_any_size_arrive_whole(void **state) {
     on_every_device(check_copies);
 }
 
+/* CUDA takes no distance of 2 GiB between rows: that of a single one must not reach it. */
+static void check_distant_row(struct fixture *f) {
+    enum { COUNT = 5 };
+    const float from[COUNT] = {1, 2, 3, 4, 5}, nothing[COUNT] = {0};
+    clear(f);
+    struct tensor one = blank(f, DTYPE_F32, 1, COUNT), other = blank(f, DTYPE_F32, 1, COUNT);
+    one.stride = other.stride = INT32_MAX;
+    device_upload(f->device, one, from);
+    device_copy(f->device, other, one);
+    device_zero(f->device, one);
+    float *copied = fetch(f, other), *zeroed = fetch(f, one);
+    expect_success(f);
+    assert_memory_equal(copied, from, sizeof from);
+    assert_memory_equal(zeroed, nothing, sizeof nothing);
+    free(copied);
+    free(zeroed);
+}
+
+static void a_row_whose_next_would_lie_far_away_is_copied(void **state) {
+    (void)state;
+    on_every_device(check_distant_row);
+}
+
 /* More threads than there are pinned slots, each with a tensor of several. */
 static void check_copies_at_once(struct fixture *f) {
     enum { THREADS = 20, COUNT = 650001 };
@@ -242,6 +265,7 @@ int main(void) {
         cmocka_unit_test(a_cuda_library_that_is_not_there_is_named),
         cmocka_unit_test(the_shim_is_a_device_with_memory_that_ends),
         cmocka_unit_test(copies_of_any_size_arrive_whole),
+        cmocka_unit_test(a_row_whose_next_would_lie_far_away_is_copied),
         cmocka_unit_test(copies_by_many_threads_at_once_arrive_whole),
         cmocka_unit_test(auto_is_the_cpu_and_says_what_it_runs_on),
         cmocka_unit_test(the_instruction_set_can_be_forced_and_a_wrong_one_is_named),

@@ -161,20 +161,29 @@ int cuda_width(struct tensor a, struct tensor b, struct tensor c, struct tensor 
 
 /* ---- on the device ---- */
 
+/* CUDA takes no rows of 2 GiB, nor such a distance between them; a single one is no row to it. */
 static void cuda_zero(struct device *device, struct tensor tensor) {
     struct tensor t = cuda_flat(tensor);
+    cudaStream_t stream = cuda_of(device)->stream;
+    size_t width = cuda_row_bytes(t);
     cuda_ok(device,
-            cudaMemset2DAsync(t.data, t.rows == 1 ? cuda_row_bytes(t) : cuda_pitch(t), 0,
-                              cuda_row_bytes(t), (size_t)t.rows, cuda_of(device)->stream),
+            t.rows == 1
+                ? cudaMemsetAsync(t.data, 0, width, stream)
+                : cudaMemset2DAsync(t.data, cuda_pitch(t), 0, width, (size_t)t.rows, stream),
             "device_zero", tensor);
 }
 
 static void cuda_copy(struct device *device, struct tensor to, struct tensor from) {
-    size_t width = cuda_row_bytes(to);
+    struct tensor flat = cuda_flat(to), source = cuda_flat(from);
+    cudaStream_t stream = cuda_of(device)->stream;
+    if (flat.rows != 1 || source.rows != 1)
+        flat = to, source = from;
+    size_t width = cuda_row_bytes(flat);
     cuda_ok(device,
-            cudaMemcpy2DAsync(to.data, to.rows == 1 ? width : cuda_pitch(to), from.data,
-                              from.rows == 1 ? width : cuda_pitch(from), width, (size_t)to.rows,
-                              cudaMemcpyDeviceToDevice, cuda_of(device)->stream),
+            flat.rows == 1
+                ? cudaMemcpyAsync(flat.data, source.data, width, cudaMemcpyDeviceToDevice, stream)
+                : cudaMemcpy2DAsync(flat.data, cuda_pitch(flat), source.data, cuda_pitch(source),
+                                    width, (size_t)flat.rows, cudaMemcpyDeviceToDevice, stream),
             "device_copy", to);
 }
 

@@ -7,6 +7,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <new>
 #include <vector>
 
@@ -35,7 +36,8 @@ constexpr int MOST_THREADS = 1024;
 constexpr int STACK = 256 << 10; /* bytes; only what is touched takes memory */
 constexpr int GUARD = 256;       /* bytes on either side of an allocation and of a shared array */
 constexpr int SHARED_BYTES = 256 << 10;
-constexpr int MOST_SHARED = 48 << 10; /* that a kernel may declare */
+constexpr int MOST_SHARED = 48 << 10; /* that a kernel may declare, or use unasked */
+constexpr int MOST_PERMITTED = 99 << 10;
 constexpr int GUARD_BYTE = 0xa5;
 constexpr int POISON_BYTE = 0xff;
 
@@ -101,6 +103,7 @@ struct machine {
     int threads, live, waiting;
     uint8_t *shared_memory;
     size_t shared_used, dynamic_size;
+    size_t permitted; /* dynamic shared memory */
     uint64_t random;
     const char *trouble; /* of this launch */
 #ifdef __x86_64__
@@ -263,6 +266,10 @@ void check_shared(machine *m) {
     }
     if (declared > MOST_SHARED)
         m->trouble = "more static shared memory than 48 KiB";
+    else if (declared + m->dynamic_size > MOST_SHARED && m->dynamic_size > m->permitted)
+        m->trouble = "more dynamic shared memory than it was permitted";
+    else if (declared + m->dynamic_size > MOST_PERMITTED)
+        m->trouble = "more shared memory than a block can have";
 }
 
 /* Threads that will never be resumed: their stacks are wiped and given back. */
@@ -457,9 +464,10 @@ void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
 }
 
 /* All blocks of a grid. */
-static void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared,
+static void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared, size_t permitted,
                      const std::function<void()> &body) {
     machine *m = machine_here();
+    m->permitted = permitted;
     size_t threads = (size_t)block.x * block.y * block.z;
     m->threads = (int)threads;
     m->fibers.resize(threads);
@@ -494,15 +502,30 @@ static void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared,
         shim_fail(cudaErrorLaunchFailure, "%s: %s of %zu bytes", kernel, trouble, size);
 }
 
-void shim_launch(const char *name, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
-                 const std::function<void()> &body) {
+/* Bytes of dynamic shared memory that kernels were permitted. */
+static std::map<const void *, size_t> &permissions() {
+    static std::map<const void *, size_t> all;
+    return all;
+}
+
+cudaError_t shim_permit_shared(const void *kernel, int bytes) {
+    if (bytes < 0 || bytes > MOST_PERMITTED)
+        return shim_fail(cudaErrorInvalidValue, "no block can have %d bytes of shared memory",
+                         bytes);
+    permissions()[kernel] = (size_t)bytes;
+    return cudaSuccess;
+}
+
+void shim_launch(const char *name, const void *kernel, dim3 grid, dim3 block, size_t shared,
+                 cudaStream_t stream, const std::function<void()> &body) {
+    size_t permitted = permissions()[kernel]; /* 0 where nothing was said */
     size_t threads = (size_t)block.x * block.y * block.z;
     if (threads == 0 || threads > MOST_THREADS || threads % WARP != 0 || grid.x == 0 ||
         grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
         shim_fail(cudaErrorLaunchFailure, "%s: %zu threads a block, or a grid that no device takes",
                   name, threads);
     else
-        shim_enqueue(stream, [=] { run_grid(name, grid, block, shared, body); });
+        shim_enqueue(stream, [=] { run_grid(name, grid, block, shared, permitted, body); });
 }
 
 /* ---- the runtime ---- */
@@ -513,6 +536,8 @@ const char *cudaGetErrorString(cudaError_t status) {
         return "no error";
     case cudaErrorMemoryAllocation:
         return "out of memory";
+    case cudaErrorInvalidPitchValue:
+        return "invalid pitch argument";
     case cudaErrorInvalidDevice:
         return "invalid device ordinal";
     case cudaErrorIllegalState:
@@ -546,7 +571,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device) {
     snprintf(properties->name, sizeof properties->name, "execution shim on the host");
     properties->major = 8;
     properties->multiProcessorCount = 2;
-    properties->sharedMemPerBlockOptin = 99 << 10;
+    properties->sharedMemPerBlockOptin = MOST_PERMITTED;
     return cudaMemGetInfo(&properties->totalGlobalMem, &properties->totalGlobalMem);
 }
 

@@ -72,7 +72,9 @@ extern const shim_thread *shim_self;
 
 enum cudaError_t {
     cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
     cudaErrorMemoryAllocation = 2,
+    cudaErrorInvalidPitchValue = 12,
     cudaErrorInvalidDevice = 101,
     cudaErrorIllegalState = 401,
     cudaErrorLaunchFailure = 719,
@@ -89,15 +91,16 @@ cudaError_t shim_fail(cudaError_t status, const char *format, ...)
 bool shim_allowed();
 /* Runs `work` now; or, where `stream` is being captured, with every launch of the graph. */
 void shim_enqueue(cudaStream_t stream, const std::function<void()> &work);
-/* Enqueues `body` once for every thread of the grid. */
-void shim_launch(const char *name, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
-                 const std::function<void()> &body);
+/* Enqueues `body` once for every thread of the grid; `kernel` is who may ask for shared memory. */
+void shim_launch(const char *name, const void *kernel, dim3 grid, dim3 block, size_t shared,
+                 cudaStream_t stream, const std::function<void()> &body);
 /* The same for a kernel with the arguments that it has now. */
 template <class... Parameters, class... Arguments>
 void shim_launch_kernel(const char *name, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
                         void (*kernel)(Parameters...), Arguments... arguments) {
     std::tuple<Parameters...> bound(arguments...);
-    shim_launch(name, grid, block, shared, stream, [=] { std::apply(kernel, bound); });
+    shim_launch(name, reinterpret_cast<const void *>(kernel), grid, block, shared, stream,
+                [=] { std::apply(kernel, bound); });
 }
 /* The block's array of that call site: poisoned at first use, then the same for all threads. */
 void *shim_shared(const void *site, size_t size);
@@ -284,13 +287,19 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
-template <class T> cudaError_t cudaFuncSetAttribute(T *, cudaFuncAttribute, int) {
-    return cudaSuccess;
+/* Lets a kernel be launched with so much dynamic shared memory, beyond the 48 KiB that all may. */
+cudaError_t shim_permit_shared(const void *kernel, int bytes);
+template <class T> cudaError_t cudaFuncSetAttribute(T *kernel, cudaFuncAttribute, int value) {
+    return shim_permit_shared(reinterpret_cast<const void *>(kernel), value);
 }
 
 /* ---- cuBLASLt, as far as product.cu uses it ---- */
 
-enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_NOT_SUPPORTED = 15 };
+enum cublasStatus_t {
+    CUBLAS_STATUS_SUCCESS = 0,
+    CUBLAS_STATUS_INVALID_VALUE = 7,
+    CUBLAS_STATUS_NOT_SUPPORTED = 15,
+};
 enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T };
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F = 68 };
 enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_16BF = 14 };

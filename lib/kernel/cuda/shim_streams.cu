@@ -4,6 +4,7 @@
  */
 #include "kernel/cuda/shim.h"
 
+#include <climits>
 #include <vector>
 
 struct shim_graph {
@@ -133,6 +134,11 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
 
 /* ---- copies ---- */
 
+/* A row and the distance to the next one, as CUDA takes them. */
+static bool pitch_holds(size_t pitch, size_t width) {
+    return width <= pitch && pitch <= INT_MAX;
+}
+
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyKind,
                             cudaStream_t stream) {
     shim_enqueue(stream, [=] { memmove(to, from, size); });
@@ -141,6 +147,8 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyK
 
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
                               size_t width, size_t height, cudaMemcpyKind, cudaStream_t stream) {
+    if (!pitch_holds(to_pitch, width) || !pitch_holds(from_pitch, width))
+        return refuse(cudaErrorInvalidPitchValue);
     shim_enqueue(stream, [=] {
         for (size_t i = 0; i < height; i++)
             memmove(static_cast<uint8_t *>(to) + i * to_pitch,
@@ -156,6 +164,8 @@ cudaError_t cudaMemsetAsync(void *memory, int value, size_t size, cudaStream_t s
 
 cudaError_t cudaMemset2DAsync(void *memory, size_t pitch, int value, size_t width, size_t height,
                               cudaStream_t stream) {
+    if (!pitch_holds(pitch, width))
+        return refuse(cudaErrorInvalidPitchValue);
     shim_enqueue(stream, [=] {
         for (size_t i = 0; i < height; i++)
             memset(static_cast<uint8_t *>(memory) + i * pitch, value, width);

@@ -93,6 +93,7 @@ struct piece {
     uint8_t *device;
     size_t host; /* offset */
     size_t width, rows;
+    size_t pitch; /* on the device; of one row its width, since CUDA takes none of 2 GiB */
 };
 
 struct pieces {
@@ -119,6 +120,7 @@ static struct piece piece_at(const struct pieces *p, size_t index) {
     piece.host = row * width + column;
     piece.width = width - column < p->width_each ? width - column : p->width_each;
     piece.rows = rows < p->rows_each ? rows : p->rows_each;
+    piece.pitch = piece.rows == 1 ? piece.width : cuda_pitch(p->tensor);
     return piece;
 }
 
@@ -131,9 +133,9 @@ static cudaError_t send(struct cuda_device *cuda, const struct pieces *pieces, s
     cudaError_t status = cudaEventSynchronize(staging->copied[slot]);
     memcpy(slot_memory(staging, slot), from + piece.host, piece.width * piece.rows);
     if (status == cudaSuccess)
-        status = cudaMemcpy2DAsync(piece.device, cuda_pitch(pieces->tensor),
-                                   slot_memory(staging, slot), piece.width, piece.width, piece.rows,
-                                   cudaMemcpyHostToDevice, cuda->stream);
+        status =
+            cudaMemcpy2DAsync(piece.device, piece.pitch, slot_memory(staging, slot), piece.width,
+                              piece.width, piece.rows, cudaMemcpyHostToDevice, cuda->stream);
     if (status == cudaSuccess)
         status = cudaEventRecord(staging->copied[slot], cuda->stream);
     return status;
@@ -156,9 +158,9 @@ static cudaError_t fetch(struct cuda_device *cuda, const struct pieces *pieces, 
     struct staging *staging = cuda->staging;
     struct piece piece = piece_at(pieces, index);
     /* Behind whatever the stream still has to copy out of it. */
-    cudaError_t status = cudaMemcpy2DAsync(slot_memory(staging, slot), piece.width, piece.device,
-                                           cuda_pitch(pieces->tensor), piece.width, piece.rows,
-                                           cudaMemcpyDeviceToHost, cuda->stream);
+    cudaError_t status =
+        cudaMemcpy2DAsync(slot_memory(staging, slot), piece.width, piece.device, piece.pitch,
+                          piece.width, piece.rows, cudaMemcpyDeviceToHost, cuda->stream);
     return status == cudaSuccess ? cudaEventRecord(staging->copied[slot], cuda->stream) : status;
 }
 
