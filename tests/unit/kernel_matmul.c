@@ -145,6 +145,17 @@ static void rows_come_out_the_same_whoever_stands_beside_them(void **state) {
         }
 }
 
+/* cuBLASLt may have no algorithm for a shape or how it lies. */
+static void products_that_cublaslt_refuses_are_computed_all_the_same(void **state) {
+    (void)state;
+    if (!shim_here())
+        skip();
+    setenv("LOCKPICK_SHIM_REFUSES", "all", 1);
+    on_device("cuda", "shim", forward_everywhere);
+    on_device("cuda", "shim", backward_everywhere);
+    unsetenv("LOCKPICK_SHIM_REFUSES");
+}
+
 static void check_bias_gradient(struct fixture *f) {
     for (int i = 0; i < SHAPES; i++) {
         clear(f);
@@ -250,6 +261,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_product_equals_the_reference_with_and_without_bias_and_addend),
         cmocka_unit_test(the_gradients_of_a_product_equal_the_reference),
+        cmocka_unit_test(products_that_cublaslt_refuses_are_computed_all_the_same),
         cmocka_unit_test(bf16_activations_meet_bf16_weights_alone),
         cmocka_unit_test(rows_come_out_the_same_whoever_stands_beside_them),
         cmocka_unit_test(the_gradient_of_a_bias_is_the_sum_over_rows),

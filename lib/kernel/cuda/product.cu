@@ -1,7 +1,8 @@
 /*
  * Matrix products by cuBLASLt. It counts in column-major order, where a row-major [R,C] matrix is
  * its own transpose [C,R]; so y = x·wᵀ is asked for as yᵀ = w·xᵀ. What algorithm a shape takes is
- * asked once and kept; algorithms that merge partial sums in an order of chance are ruled out.
+ * asked once and kept; algorithms that merge partial sums in an order of chance are ruled out. A
+ * product for which it has none is computed plainly, an element by a thread.
  */
 #include <cstdlib>
 #include <cstring>
@@ -96,12 +97,12 @@ struct product_plan {
     struct product_key key;
     cublasLtMatmulDesc_t matmul;
     cublasLtMatrixLayout_t a, b, c, d;
+    bool plain; /* cuBLASLt has no algorithm for it */
     cublasLtMatmulAlgo_t algorithm;
 };
 
 struct product_call {
     const char *operation;
-    struct tensor about; /* for messages */
     struct product_key key;
     const void *a, *b, *bias, *c;
     void *d;
@@ -143,12 +144,13 @@ static size_t slot_of(const struct product_key *key) {
     return (size_t)((hash ^ hash >> 32) % PLANS);
 }
 
-static cublasStatus_t describe_matmul(struct product_plan *plan) {
+/* With a bias that lies somewhere: cuBLASLt may want to know before it chooses. */
+static cublasStatus_t describe_matmul(struct product_plan *plan, const void *bias) {
     const struct product_key *key = &plan->key;
     cublasOperation_t a = key->a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t b = key->b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasLtEpilogue_t epilogue = key->biased ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
-    cudaDataType_t bias = key->narrow_result ? CUDA_R_16BF : CUDA_R_32F;
+    cudaDataType_t bias_type = key->narrow_result ? CUDA_R_16BF : CUDA_R_32F;
     struct {
         cublasLtMatmulDescAttributes_t name;
         const void *value;
@@ -157,10 +159,11 @@ static cublasStatus_t describe_matmul(struct product_plan *plan) {
         {CUBLASLT_MATMUL_DESC_TRANSA, &a, sizeof a},
         {CUBLASLT_MATMUL_DESC_TRANSB, &b, sizeof b},
         {CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue},
-        {CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias, sizeof bias},
+        {CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias_type, sizeof bias_type},
+        {CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias},
     };
     cublasStatus_t status = cublasLtMatmulDescCreate(&plan->matmul, CUBLAS_COMPUTE_32F, CUDA_R_32F);
-    for (size_t i = 0; i < (key->biased ? 4 : 3) && status == CUBLAS_STATUS_SUCCESS; i++)
+    for (size_t i = 0; i < (key->biased ? 5 : 3) && status == CUBLAS_STATUS_SUCCESS; i++)
         status = cublasLtMatmulDescSetAttribute(plan->matmul, attributes[i].name,
                                                 attributes[i].value, attributes[i].size);
     return status;
@@ -217,15 +220,15 @@ static cublasStatus_t choose_algorithm(struct cuda_device *cuda, struct product_
         status = cublasLtMatmulAlgoGetHeuristic(cuda->blas, plan->matmul, plan->a, plan->b, plan->c,
                                                 plan->d, preference, 1, &result, &found);
     cublasLtMatmulPreferenceDestroy(preference);
-    if (status == CUBLAS_STATUS_SUCCESS && found == 0)
-        return CUBLAS_STATUS_NOT_SUPPORTED;
+    plan->plain = status == CUBLAS_STATUS_NOT_SUPPORTED || found == 0;
     plan->algorithm = result.algo;
-    return status;
+    return status == CUBLAS_STATUS_NOT_SUPPORTED ? CUBLAS_STATUS_SUCCESS : status;
 }
 
-/* The plan of that key; one of another shape may give up its place for it. */
-static struct product_plan *plan_of(struct cuda_device *cuda, const struct product_key *key,
+/* The plan of a call; one of another shape may give up its place for it. */
+static struct product_plan *plan_of(struct cuda_device *cuda, const struct product_call *call,
                                     cublasStatus_t *status) {
+    const struct product_key *key = &call->key;
     struct product_plan **slot = &cuda->plans[slot_of(key)];
     *status = CUBLAS_STATUS_SUCCESS;
     if (*slot != nullptr && memcmp(&(*slot)->key, key, sizeof *key) == 0)
@@ -236,7 +239,7 @@ static struct product_plan *plan_of(struct cuda_device *cuda, const struct produ
     if (plan == nullptr)
         return nullptr;
     plan->key = *key;
-    *status = describe_matmul(plan);
+    *status = describe_matmul(plan, call->bias);
     if (*status == CUBLAS_STATUS_SUCCESS)
         *status = describe_layouts(plan);
     if (*status == CUBLAS_STATUS_SUCCESS)
@@ -247,6 +250,30 @@ static struct product_plan *plan_of(struct cuda_device *cuda, const struct produ
     return nullptr;
 }
 
+/* d[column, row] of a call: from one to the next column, memory goes on. */
+struct plain_product {
+    struct product_call call;
+    __device__ void operator()(int64_t row, int64_t column) const {
+        const struct product_key &key = call.key;
+        int64_t a_step = key.a_transposed ? 1 : key.a_leading;
+        int64_t b_step = key.b_transposed ? key.b_leading : 1;
+        const cells a = cells{const_cast<void *>(call.a), key.narrow != 0} +
+                        column * (key.a_transposed ? key.a_leading : 1);
+        const cells b = cells{const_cast<void *>(call.b), key.narrow != 0} +
+                        row * (key.b_transposed ? 1 : key.b_leading);
+        const cells bias = {const_cast<void *>(call.bias), key.narrow_result != 0};
+        const cells c = {const_cast<void *>(call.c), key.narrow_result != 0};
+        float sum = 0;
+        for (int64_t i = 0; i < key.k; i++)
+            sum += a[i * a_step] * b[i * b_step];
+        if (call.beta != 0)
+            sum += call.beta * c[row * key.c_leading + column];
+        if (key.biased)
+            sum += bias[column];
+        cells{call.d, key.narrow_result != 0}.put(row * key.d_leading + column, sum);
+    }
+};
+
 static void enqueue_product(struct device *device, struct product_call *call) {
     struct cuda_device *cuda = cuda_of(device);
     struct product_key *key = &call->key;
@@ -254,7 +281,11 @@ static void enqueue_product(struct device *device, struct product_call *call) {
     for (int i = 0; i < 4; i++)
         key->alignment[i] = alignment_of(operands[i]);
     cublasStatus_t status;
-    struct product_plan *plan = plan_of(cuda, key, &status);
+    struct product_plan *plan = plan_of(cuda, call, &status);
+    if (plan != nullptr && plan->plain) {
+        launch_elements<1>(device, key->n, key->m, plain_product{*call});
+        return;
+    }
     if (plan != nullptr && key->biased)
         status = cublasLtMatmulDescSetAttribute(plan->matmul, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
                                                 &call->bias, sizeof call->bias);

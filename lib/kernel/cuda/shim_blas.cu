@@ -6,6 +6,7 @@
 #include "kernel/cuda/shim.h"
 
 #include <cblas.h>
+#include <cstdlib>
 #include <vector>
 
 struct shim_blas {};
@@ -92,7 +93,9 @@ void multiply(const shim_product &p, uint64_t m, uint64_t n, uint64_t k) {
 } // namespace
 
 const char *cublasLtGetStatusString(cublasStatus_t status) {
-    return status == CUBLAS_STATUS_SUCCESS ? "success" : "not supported";
+    return status == CUBLAS_STATUS_SUCCESS         ? "success"
+           : status == CUBLAS_STATUS_INVALID_VALUE ? "invalid value"
+                                                   : "not supported";
 }
 
 size_t cublasLtGetVersion() {
@@ -170,14 +173,17 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+/* None if the environment says LOCKPICK_SHIM_REFUSES. */
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t matmul,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
                                               cublasLtMatmulPreference_t, int,
                                               cublasLtMatmulHeuristicResult_t *results,
                                               int *found) {
+    if (matmul->epilogue == CUBLASLT_EPILOGUE_BIAS && matmul->bias == nullptr)
+        return CUBLAS_STATUS_INVALID_VALUE;
     results[0] = {};
-    *found = 1;
+    *found = getenv("LOCKPICK_SHIM_REFUSES") == nullptr ? 1 : 0;
     return CUBLAS_STATUS_SUCCESS;
 }
 
