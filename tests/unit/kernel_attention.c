@@ -399,6 +399,13 @@ static void check_bad_layouts(struct fixture *fixture) {
     attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){5}), s,
                      4, shape);
     expect_failure(&f, "attention_cached: pages has 2 at place 1; it must lie in 0 ... 1");
+    /* A page that the window has left behind, one of many. */
+    int32_t many[90] = {[70] = 7};
+    shape.window = 3;
+    attention_cached(f.device, one, two, cache, cache, place_ids(&f, 90, many),
+                     place_ids(&f, 1, (int32_t[]){4 * 90}), s, 4, shape);
+    expect_failure(&f, "attention_cached: pages has 7 at place 70; it must lie in 0 ... 1");
+    shape.window = 0;
     attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){4}), s,
                      3, shape);
     expect_failure(&f, "attention_cached: pages of 3 places in a cache of 8 rows; the page size "

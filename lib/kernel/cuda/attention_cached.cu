@@ -203,13 +203,11 @@ __global__ void merge_parts(struct decode_call d) {
     }
 }
 
-/* A thread for a sequence: its lengths and all of its pages. */
+/* A warp for a sequence: its lengths and all of its pages. */
 __global__ void check_cached(struct attention_call call) {
-    for (int64_t s = threadIdx.x; s < call.check.sequences; s += blockDim.x) {
-        struct attention_span span = span_of(call, s);
-        for (int64_t i = 0; i * call.page_size < span.places && !faulty(call.check.fault); i++)
-            id_holds(call.page_check, i32_at(call.pages, s, i), i);
-    }
+    struct attention_span span = span_of(call, blockIdx.x);
+    for (int64_t i = threadIdx.x; i * call.page_size < span.places; i += blockDim.x)
+        id_holds(call.page_check, i32_at(call.pages, blockIdx.x, i), i);
 }
 
 template <int VEC>
@@ -269,7 +267,9 @@ void cuda_attention_cached(struct device *device, struct tensor out, struct tens
     call.pages = pages, call.lengths = lengths;
     call.page_check = ids_below(device, "attention_cached", "pages", keys.rows / page_size);
     call.page_size = page_size;
-    LAUNCH(check_cached, 1, 256, 0, cuda_of(device)->stream, call);
+    if (sequences.count > 0)
+        LAUNCH(check_cached, (unsigned)sequences.count, WARP_LANES, 0, cuda_of(device)->stream,
+               call);
     decode_all(device, call, sequences.count);
     if (sequences.longest > 1)
         cuda_attend(device, call, sequences.count, sequences.longest);

@@ -27,6 +27,17 @@ void cuda_embedding_forward(struct device *device, struct tensor y, struct tenso
     cuda_launched(device, "embedding_forward", y);
 }
 
+/* dw[id,c] += the rows of dy named, one after another, for the columns that are this thread's. */
+static __device__ __forceinline__ void add_rows_named(const struct tensor &dw, int32_t id,
+                                                      const struct tensor &dy, const int64_t *rows,
+                                                      int count) {
+    for (int64_t c = threadIdx.x; c < dw.columns; c += ROW_THREADS) {
+        float sum = *f32_at(dw, id, c);
+        UNROLL_FOUR for (int i = 0; i < count; i++) sum += value_at(dy, rows[i], c);
+        *f32_at(dw, id, c) = sum;
+    }
+}
+
 /*
  * The block of row t adds up all rows with its token, in their order, if t is the first of them;
  * else it has nothing to do. Threads own columns, so that nothing is added twice at a time.
@@ -43,16 +54,22 @@ __global__ void embed_backward(struct tensor dw, struct tensor dy, struct tensor
     if (block_most(earlier) > 0)
         return;
     SHARED(unsigned, alike, [ROW_THREADS / WARP_LANES]);
+    SHARED(int64_t, rows, [ROW_THREADS]);
     for (int64_t first = t; first < count; first += ROW_THREADS) {
         int64_t own = first + threadIdx.x;
         unsigned votes = __ballot_sync(WHOLE_WARP, own < count && i32_at(tokens, 0, own) == id);
         if (lane_here() == 0)
             alike[warp_here()] = votes;
         __syncthreads();
-        for (int64_t i = 0; i < ROW_THREADS && first + i < count; i++)
-            if (alike[i / WARP_LANES] >> (i % WARP_LANES) & 1)
-                for (int64_t c = threadIdx.x; c < dw.columns; c += ROW_THREADS)
-                    *f32_at(dw, id, c) += value_at(dy, first + i, c);
+        int before = 0, all = 0; /* rows that other warps found */
+        for (int w = 0; w < ROW_THREADS / WARP_LANES; w++) {
+            before += w < warp_here() ? __popc(alike[w]) : 0;
+            all += __popc(alike[w]);
+        }
+        if (votes >> lane_here() & 1)
+            rows[before + __popc(votes & ((1u << lane_here()) - 1))] = own;
+        __syncthreads();
+        add_rows_named(dw, id, dy, rows, all);
         __syncthreads();
     }
 }
