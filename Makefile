@@ -273,7 +273,7 @@ asan: ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # The operation tests on the CUDA device itself. GPU_RUN= goes in front of each program, for example
 # GPU_RUN='compute-sanitizer --tool memcheck --error-exitcode 1'.
 GPU_RUN ?=
-GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,attention layers matmul norms recording tokens training) both_devices)
+GPU_TESTS := $(addprefix build/gpu/gpu-tests/,$(addprefix kernel_,device attention layers matmul norms recording tokens training) both_devices)
 GPU_BENCHES := $(addprefix build/gpu/gpu-tests/,bench_operations bench_decode)
 # The transformer alone, for the last of each: what reads and writes checkpoints needs packages.
 GPU_MODEL := $(addprefix $(BUILD)/obj/lib/model/,transformer.o transformer_forward.o transformer_backward.o model.o config_sizes.o)

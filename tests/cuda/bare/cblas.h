@@ -9,7 +9,7 @@ enum CBLAS_ORDER { CblasRowMajor = 101, CblasColMajor = 102 };
 enum CBLAS_TRANSPOSE { CblasNoTrans = 111, CblasTrans = 112 };
 
 static inline __attribute__((unused)) const char *openblas_get_config(void) {
-    return "plain 0";
+    return "OpenBLAS none";
 }
 
 static inline __attribute__((unused)) const char *openblas_get_corename(void) {
