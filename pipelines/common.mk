@@ -9,14 +9,17 @@
 #
 # and the last line of a pipeline is `include $(PIPELINES)/stages.mk`. Other stages depend on OUTPUT (of a
 # checkpoint: OUTPUT/lockpick.json). `arguments` names the file OUTPUT.args, rewritten only when its
-# text is another than last time, so that a changed argument runs the stage again. `settle` always
-# touches the stamp, but replaces the output only when it came out different, so that what stands
-# downstream is spared. A deleted output is made again.
+# text is another than last time, so that a changed argument runs the stage again; where it names
+# files below OUT it does so from there, so that the same folder by another name is the same. `settle`
+# always touches the stamp, but replaces the output only when it came out different, so that what
+# stands downstream is spared. A deleted output is made again. `make -n` writes nothing.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# Whether this make only looks. (The first word has the flags of one letter, if there are any.)
+LOOKS := $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))$(filter cost facts,$(MAKECMDGOALS))
 MAKEFLAGS += --no-builtin-rules
 
 # In the source tree the tools lie in build/release/bin; installed, in libexec.
@@ -43,8 +46,10 @@ new = $(output).new
 
 # Texts are compared through strip: make 4.3 leaves the newline at the end of $(file <…) now and then.
 same = $(if $(subst <$(strip $1)>,,<$(strip $2)>),,same)
-arguments = $(if $(and $(wildcard $1.args),$(call same,$(file <$1.args),$2)),,$(shell \
-    mkdir -p $(dir $1))$(file >$1.args,$(strip $2)))$1.args
+arguments = $(call note_arguments,$1,$(subst $(OUT)/,,$2))
+note_arguments = $(if $(and $(wildcard $1.args),$(call same,$(file <$1.args),$2)),$1.args,$(if \
+    $(LOOKS),.changed,$(shell mkdir -p $(dir $1))$(file >$1.args,$(strip $2))$1.args))
+.PHONY: .changed
 
 settle = @$(PIPELINES)/settle $@
 

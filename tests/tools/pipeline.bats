@@ -40,6 +40,13 @@ results() { sha256sum <"$T/${1:-out}/results.rec"; }
     [ -z "$(toy -s)" ]
     [ "$(toy | grep -c -e records -e train)" = 0 ]
 
+    # Nor does one that calls the folder otherwise, nor has looking at another one left a trace.
+    [ "$(toy OUT=./out | grep -c -e records -e train)" = 0 ]
+    [ "$(toy -n VALIDATION=24 | grep -c graded)" -gt 0 ]
+    run toy -q VALIDATION=24
+    [ "$status" -eq 1 ]
+    [ "$(toy | grep -c -e records -e train)" = 0 ]
+
     # What is deleted comes back, the same, and what does not depend on it is left alone.
     before=$(results)
     scratch=$(stat -c %Y.%y out/models/scratch/lockpick.json)

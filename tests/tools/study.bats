@@ -12,6 +12,7 @@ teardown() { rm -rf "$work"; }
 @test "every figure's pipeline lists its stages and ends in results, table and drawing" {
     for figure in "$ROOT"/pipelines/figure*.mk "$ROOT"/pipelines/{side-trials,composition-rl}.mk; do
         make -n -f "$figure" OUT=out SEEDS=1 POINTS='1 8' ROUNDS_EI=2 ROUNDS_DPO=2 >stages
+        [ ! -e out ]
         grep -q 'results.rec.stamp$' stages
         grep -qE '(results|report).txt.stamp$' stages
         grep -q 'svg.stamp$' stages
