@@ -152,7 +152,7 @@ completions() { records show -F completion "$@"; }
         [ ! -e a.rec ]
     done
     [ "$(requests)" = 5 ] # each once
-    ! grep -q elsewhere log
+    run ! grep -q elsewhere log
 }
 
 @test "when one record fails, what others were asked is kept" {
@@ -263,7 +263,7 @@ completions() { records show -F completion "$@"; }
     [ "$(records count a.rec)" = 2 ]
     records info a.rec b.rec r.rec >info
     find . -name '*.rec' -exec zstd -dcq {} + >plain
-    ! grep -rq 'very-secret' err info plain cache
+    run ! grep -rq very-secret err info plain cache
 }
 
 @test "without --key-variable no key goes to an endpoint of another name" {
