@@ -43,7 +43,8 @@ answered() { sed 's/"solution":/"completion":/' | records make -q "$@"; }
     done
     gen-mini -q -t mini-math -n 4000 --mistaken 0.7 --language es | gen-strong -q --policy solution | grade-math -q -o g.rec
     n=$(records select -q correct=true g.rec | records count)
-    [ "$n" -gt 1110 ] && [ "$n" -lt 1290 ]
+    [ "$n" -gt 1110 ]
+    [ "$n" -lt 1290 ]
 }
 
 @test "a mistaken solution leaves out the last step, takes another operation, or the first choice" {

@@ -152,7 +152,8 @@ rows() { records show "$@"; } # of results, or of other streams
         [ -s out/figure$figure/results.txt ]
     done
     for drawing in 1/figure1-sft 3/figure3 5/figure5 7/figure7 9/figure9-sft 9/figure9-rl 14/figure14 17/figure17; do
-        grep -q '</svg>' "out/figure$drawing.svg" && grep -q '</svg>' "out/figure$drawing-narrow.svg"
+        grep -q '</svg>' "out/figure$drawing.svg"
+        grep -q '</svg>' "out/figure$drawing-narrow.svg"
     done
     for task in code math critique choice; do
         for demos in high-quality intermediate; do

@@ -72,14 +72,17 @@ teardown() { rm -rf "$work"; }
     mkdir -p chain/1.model chain/2.model
     touch chain/{1,2,3}.rec chain/{1,2,3}.rec.stamp chain/{1,2}.model/lockpick.json
     "$ROOT/pipelines/broken-chains" chain/4
-    [ -e chain/2.rec.stamp ] && [ ! -e chain/3.rec.stamp ]
+    [ -e chain/2.rec.stamp ]
+    [ ! -e chain/3.rec.stamp ]
     touch chain/4.rec chain/{3,4}.rec.stamp
     rm -r chain/2.model
     "$ROOT/pipelines/broken-chains" chain/4
     [ -e chain/3.rec.stamp ]
     rm chain/2.rec.stamp
     "$ROOT/pipelines/broken-chains" chain/4
-    [ -e chain/1.rec.stamp ] && [ ! -e chain/3.rec.stamp ] && [ ! -e chain/4.rec.stamp ]
+    [ -e chain/1.rec.stamp ]
+    [ ! -e chain/3.rec.stamp ]
+    [ ! -e chain/4.rec.stamp ]
 }
 
 @test "a stream of two tasks is graded by the command of each" {
@@ -121,7 +124,8 @@ teardown() { rm -rf "$work"; }
         echo "$2" >x.rec.new.lockpick.json
         touch -c -d @0 x.rec
         "$ROOT/pipelines/settle" x.rec.stamp
-        [ ! -e x.rec.new ] && [ ! -e x.rec.new.lockpick.json ]
+        [ ! -e x.rec.new ]
+        [ ! -e x.rec.new.lockpick.json ]
         [ "$(cat x.rec.lockpick.json)" = "$2" ]
         [ "$(stat -c %Y x.rec)" != 0 ]
     }

@@ -593,7 +593,8 @@ DPO=(-l 1e-3 --objective dpo)
     [ "$status" -eq 1 ]
     [ "$(cat out/me)" = keep ]
     tune -f -o out --metrics m.rec ex.rec
-    [ ! -e out/me ] && [ -f out/model.safetensors ]
+    [ ! -e out/me ]
+    [ -f out/model.safetensors ]
 }
 
 @test "-f replaces no directory that is something else" {
@@ -630,7 +631,8 @@ DPO=(-l 1e-3 --objective dpo)
     run tune -o out --warmup 1 --metrics m.rec ex.rec
     [ "$status" -eq 1 ]
     [[ $output == "train: ex.rec: "* ]]
-    [ ! -e out ] && [ ! -e m.rec ]
+    [ ! -e out ]
+    [ ! -e m.rec ]
 }
 
 @test "a pipe needs --examples or --warmup in steps, and is read to its end" {
@@ -661,7 +663,8 @@ DPO=(-l 1e-3 --objective dpo)
     [ "$status" -eq 1 ]
     [ "${#lines[@]}" -eq 1 ]
     [[ $output == "train: bad.rec: record 9 (id 'no-words'): "*xyzzy* ]]
-    [ ! -e out ] && [ ! -e m.rec ]
+    [ ! -e out ]
+    [ ! -e m.rec ]
     for epochs in '' '-e 1'; do
         rm -rf out
         # shellcheck disable=SC2086
