@@ -3,7 +3,8 @@
  * caches: scores, running maximum and sum, and the weighted values (Dao et al. 2022,
  * "FlashAttention", algorithm 1); backward with the probabilities computed again (their algorithm
  * 4). A short sequence is a single block. Keys are transposed into scratch, padded to whole vectors
- * with zeros, so that scores are an ordinary product. Compiled per instruction set.
+ * with zeros, so that scores are an ordinary product. Blocks on the diagonal are computed as far as
+ * a few rows together see. Compiled per instruction set.
  */
 #include <math.h>
 
@@ -12,6 +13,7 @@
 
 enum {
     BLOCK = 64, /* queries, and keys, at a time; a multiple of every LANES */
+    FEW = 24,   /* rows of a block that are not worth cutting */
 };
 
 static int64_t padded(int64_t n) {
@@ -98,6 +100,57 @@ static int64_t visible(const struct attention_head *head, int64_t row, int64_t f
     return seen;
 }
 
+/* How many of `keys` keys from `first_key` any row up to `row` sees, the window left aside. */
+static int64_t reached(const struct attention_head *head, int64_t row, int64_t first_key,
+                       int64_t keys) {
+    int64_t seen = head->causal ? head->before + row + 1 - first_key : keys;
+    return seen < 0 ? 0 : smaller(seen, keys);
+}
+
+/* Of so many rows on the diagonal how many go together, as far as the last of them sees. */
+static int64_t together(int64_t rows) {
+    return rows > FEW ? TILE_ROWS : rows;
+}
+
+/* scores[i] of queries from `row` on against transposed keys, as far as they see. */
+static void score_rows(float *scores, const struct attention_head *head, const float *queries,
+                       int64_t stride, const float *transposed, int64_t row, int64_t rows,
+                       int64_t key, int64_t keys) {
+    int64_t width = padded(keys), step = together(rows);
+    for (int64_t i = 0; i < rows; i += step) {
+        int64_t count = smaller(step, rows - i);
+        product(scores + i * width, width, queries + i * stride, stride, 1, transposed, width,
+                count, padded(reached(head, row + i + count - 1, key, keys)), head->head_size,
+                false);
+    }
+}
+
+/* to[i] (+)= Σ_j weights[i][j]·of[j] for the same rows, over the keys that they see. */
+static void weigh_rows(float *to, int64_t stride, const struct attention_head *head,
+                       const float *weights, const float *of, int64_t of_stride, int64_t row,
+                       int64_t rows, int64_t key, int64_t keys, bool accumulate) {
+    int64_t width = padded(keys), step = together(rows);
+    for (int64_t i = 0; i < rows; i += step) {
+        int64_t count = smaller(step, rows - i);
+        product(to + i * stride, stride, weights + i * width, width, 1, of, of_stride, count,
+                head->head_size, reached(head, row + i + count - 1, key, keys), accumulate);
+    }
+}
+
+/* to[j] (+)= Σ_i weights[i][j]·of[i] for the keys, over the rows that see them. */
+static void weigh_keys(float *to, int64_t stride, const struct attention_head *head,
+                       const float *weights, const float *of, int64_t of_stride, int64_t row,
+                       int64_t rows, int64_t key, int64_t keys, bool accumulate) {
+    int64_t width = padded(keys), step = together(keys);
+    for (int64_t j = 0; j < keys; j += step) {
+        int64_t unseeing = head->causal ? key + j - row : 0; /* rows before the first key */
+        unseeing = unseeing < 0 ? 0 : smaller(unseeing, rows);
+        product(to + j * stride, stride, weights + unseeing * width + j, 1, width,
+                of + unseeing * of_stride, of_stride, smaller(step, keys - j), head->head_size,
+                rows - unseeing, accumulate);
+    }
+}
+
 /* s = exp(s − shift) over the first `seen` of `width` places, 0 behind; returns the sum. */
 INLINE float softmax_row(float *s, int64_t seen, int64_t width, float shift) {
     vector total = splat(0);
@@ -160,8 +213,8 @@ static void forward_block(const struct attention_head *head, int64_t row, int64_
         block_rows(head, head->v, head->v_stride, key, keys, scratch->values, &v_stride);
     float *maxima = scratch->maxima, *totals = scratch->totals;
     transpose(scratch->transposed, k, k_stride, keys, width, columns, head->scale);
-    product(scratch->scores, width, head->q + row * head->q_stride, head->q_stride, 1,
-            scratch->transposed, width, rows, width, columns, false);
+    score_rows(scratch->scores, head, head->q + row * head->q_stride, head->q_stride,
+               scratch->transposed, row, rows, key, keys);
     float *out = head->out + row * head->out_stride;
     for (int64_t i = 0; i < rows; i++) {
         float *s = scratch->scores + i * width;
@@ -177,8 +230,8 @@ static void forward_block(const struct attention_head *head, int64_t row, int64_
         maxima[i] = most;
         totals[i] += softmax_row(s, seen, width, most);
     }
-    product(out, head->out_stride, scratch->scores, width, 1, v, v_stride, rows, columns, keys,
-            !first);
+    weigh_rows(out, head->out_stride, head, scratch->scores, v, v_stride, row, rows, key, keys,
+               !first);
 }
 
 static void forward_rows(const struct attention_head *head, int64_t row, int64_t rows,
@@ -227,18 +280,21 @@ struct backward_scratch {
 static void score_gradients(const struct attention_head *head, const float *dout,
                             int64_t dout_stride, int64_t row, int64_t rows, int64_t key,
                             int64_t keys, const struct backward_scratch *scratch) {
-    int64_t width = padded(keys), columns = head->head_size;
-    product(scratch->p, width, head->q + row * head->q_stride, head->q_stride, 1, scratch->keys,
-            width, rows, width, columns, false);
-    product(scratch->ds, width, dout + row * dout_stride, dout_stride, 1, scratch->values, width,
-            rows, width, columns, false);
+    int64_t width = padded(keys);
+    score_rows(scratch->p, head, head->q + row * head->q_stride, head->q_stride, scratch->keys, row,
+               rows, key, keys);
+    score_rows(scratch->ds, head, dout + row * dout_stride, dout_stride, scratch->values, row, rows,
+               key, keys);
     for (int64_t i = 0; i < rows; i++) {
         float *p = scratch->p + i * width, *ds = scratch->ds + i * width;
         int64_t seen = visible(head, row + i, key, keys, p);
         softmax_row(p, seen, width, head->log_sum[(row + i) * head->log_sum_stride]);
         float delta = scratch->delta[row + i];
-        for (int64_t j = 0; j < width; j += LANES)
+        int64_t j = 0;
+        for (; j < seen; j += LANES)
             store(ds + j, load(p + j) * (load(ds + j) - delta) * head->scale);
+        for (; j < width; j += LANES)
+            store(ds + j, splat(0));
     }
 }
 
@@ -246,7 +302,7 @@ static void score_gradients(const struct attention_head *head, const float *dout
 static void backward_keys(const struct attention_gradient *gradient,
                           const struct attention_head *head, int64_t member, int64_t key,
                           int64_t keys, const struct backward_scratch *scratch) {
-    int64_t columns = head->head_size, width = padded(keys);
+    int64_t columns = head->head_size;
     const float *dout = gradient->dout + member * columns;
     float *dq = gradient->dq + member * columns;
     float *dk = gradient->dk + key * gradient->dk_stride;
@@ -258,13 +314,13 @@ static void backward_keys(const struct attention_gradient *gradient,
         int64_t rows = smaller(BLOCK, head->rows - row);
         bool first = member == 0 && row == start;
         score_gradients(head, dout, gradient->dout_stride, row, rows, key, keys, scratch);
-        product(dv, gradient->dv_stride, scratch->p, 1, width, dout + row * gradient->dout_stride,
-                gradient->dout_stride, keys, columns, rows, !first);
-        product(dk, gradient->dk_stride, scratch->ds, 1, width, head->q + row * head->q_stride,
-                head->q_stride, keys, columns, rows, !first);
-        product(dq + row * gradient->dq_stride, gradient->dq_stride, scratch->ds, width, 1,
-                head->k + key * head->k_stride, head->k_stride, rows, columns, keys,
-                key > first_block(head, row));
+        weigh_keys(dv, gradient->dv_stride, head, scratch->p, dout + row * gradient->dout_stride,
+                   gradient->dout_stride, row, rows, key, keys, !first);
+        weigh_keys(dk, gradient->dk_stride, head, scratch->ds, head->q + row * head->q_stride,
+                   head->q_stride, row, rows, key, keys, !first);
+        weigh_rows(dq + row * gradient->dq_stride, gradient->dq_stride, head, scratch->ds,
+                   head->k + key * head->k_stride, head->k_stride, row, rows, key, keys,
+                   key > first_block(head, row));
     }
 }
 
