@@ -59,7 +59,7 @@ struct completer *completer_open(struct filter *filter, struct model *model,
     struct completer *completer = allocate(1, sizeof *completer);
     completer->filter = filter;
     completer->last = &completer->first;
-    completer->most_waiting = WAITING_BATCHES * (size_t)settings->engine.batch;
+    completer->most_waiting = WAITING_BATCHES * (size_t)engine_batch(model, &settings->engine);
     struct answering *answering = &completer->answering;
     *answering =
         (struct answering){.settings = *settings, .tokenizer = tokenizer, .config = &model->config};

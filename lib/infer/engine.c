@@ -74,6 +74,22 @@ static bool open_cache(struct engine *engine, struct error *error) {
     return true;
 }
 
+int64_t engine_batch(const struct model *model, const struct engine_settings *settings) {
+    enum { MOST = 256, LEAST = 16, NEAR = 8 << 20, PROMPT = 64 };
+    const struct model_config *config = &model->config;
+    int64_t weights = 0;
+    if (settings->batch > 0)
+        return settings->batch;
+    for (size_t i = 0; i < model->weight_count; i++)
+        weights += model->weights[i].value.rows * model->weights[i].value.columns;
+    int64_t place = 2 * config->layers * config->kv_heads * config->head_size;
+    int64_t near = NEAR / (int64_t)sizeof(float);
+    if (strcmp(device_name(model->device), "cpu") != 0 || weights > near)
+        return MOST;
+    int64_t batch = near / (place * (settings->max_tokens + PROMPT));
+    return batch < LEAST ? LEAST : batch > MOST ? MOST : batch;
+}
+
 static void open_lists(struct engine *engine) {
     size_t batch = (size_t)engine->settings.batch, room = (size_t)engine->settings.room;
     engine->running = allocate(batch, sizeof *engine->running);
@@ -91,8 +107,9 @@ struct engine *engine_open(struct model *model, const struct engine_settings *se
     struct engine *engine = allocate(1, sizeof *engine);
     engine->model = model;
     engine->settings = *settings;
-    if (engine->settings.room < settings->batch)
-        engine->settings.room = settings->batch;
+    engine->settings.batch = engine_batch(model, settings);
+    if (engine->settings.room < engine->settings.batch)
+        engine->settings.room = engine->settings.batch;
     engine->most_pages = (model->config.positions + PAGE_SIZE - 1) / PAGE_SIZE;
     open_lists(engine);
     if (transformer_open(&engine->transformer, model, error) && open_pass(engine, error) &&

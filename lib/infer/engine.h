@@ -27,7 +27,7 @@ typedef bool (*engine_listener)(void *context, void *user, int32_t token);
 struct engine_settings {
     struct sampling sampling;
     int64_t max_tokens;   /* new tokens a sequence, at most */
-    int64_t batch;        /* sequences at once, at most */
+    int64_t batch;        /* sequences at once, at most; 0: engine_batch() */
     int64_t room;         /* rows of one batch, at most; raised to `batch` where it is less */
     int64_t cache_memory; /* bytes for keys and values, at most; 0: half of what the device has */
     bool no_graphs;       /* no step is recorded and replayed; the results have the same bits */
@@ -78,6 +78,13 @@ struct engine_tally {
 };
 
 struct engine;
+
+/*
+ * How many sequences an engine has at once that is told 0. Of a model whose weights fit into a
+ * processor's caches, a step on the CPU waits for keys and values; so many sequences as have theirs
+ * there too, about 8 MB, are faster than more. Otherwise 256, since weights are read once for all.
+ */
+int64_t engine_batch(const struct model *model, const struct engine_settings *settings);
 
 /* `model` must outlive the engine. */
 struct engine *engine_open(struct model *model, const struct engine_settings *settings,

@@ -23,7 +23,7 @@ struct sampling_settings {
 #define SAMPLING_DEFAULTS                                                                          \
     {                                                                                              \
         .filter = FILTER_DEFAULTS,                                                                 \
-        .completer = {.engine = {.max_tokens = 1024, .batch = 256, .room = 1024},                  \
+        .completer = {.engine = {.max_tokens = 1024, .room = 1024},                                \
                       .policy = "model",                                                           \
                       .samples = 1},                                                               \
         .top_p = 1, .device = "auto", .round = -1,                                                 \
@@ -109,7 +109,7 @@ struct sampling_settings {
          .target = &(settings).completer.engine.batch,                                             \
          .minimum = 1,                                                                             \
          .maximum = 65536,                                                                         \
-         .help = "sequences at once (default 256)"},                                               \
+         .help = "sequences at once (default 256; on the CPU fewer of a model of a few MB)"},      \
         {.kind = OPTION_INTEGER,                                                                   \
          .name = "cache-memory",                                                                   \
          .argument = "BYTES",                                                                      \

@@ -102,6 +102,31 @@ static void a_request_gives_the_same_alone_and_among_others(void **state) {
     }
 }
 
+/* The model keeps 256 bytes for a place of a sequence. */
+static void a_small_model_has_as_many_at_once_as_8_mb_hold(void **state) {
+    (void)state;
+    struct engine_settings settings = settings_of(0);
+    assert_int_equal(engine_batch(&model, &settings), 6);
+    settings.batch = 0;
+    assert_int_equal(engine_batch(&model, &settings), 256); /* it would be 390 */
+    settings.max_tokens = 448;
+    assert_int_equal(engine_batch(&model, &settings), 64);
+    settings.max_tokens = 1000000;
+    assert_int_equal(engine_batch(&model, &settings), 16);
+    int64_t rows = model.weights[0].value.rows;
+    model.weights[0].value.rows = 1 << 20;
+    assert_int_equal(engine_batch(&model, &settings), 256);
+    model.weights[0].value.rows = rows;
+}
+
+static void a_gpu_has_256_at_once(void **state) {
+    (void)state;
+    struct engine_settings settings = settings_of(0);
+    settings.batch = 0;
+    settings.max_tokens = 1000000;
+    assert_int_equal(engine_batch(&model, &settings), 256);
+}
+
 static void prompts_read_in_pieces_give_what_whole_ones_give(void **state) {
     (void)state;
     struct engine_settings pieces = settings_of(1), whole = settings_of(1);
@@ -412,6 +437,7 @@ static void a_step_that_cannot_be_recorded_names_the_way_without(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_gives_the_same_alone_and_among_others),
+        cmocka_unit_test(a_small_model_has_as_many_at_once_as_8_mb_hold),
         cmocka_unit_test(prompts_read_in_pieces_give_what_whole_ones_give),
         cmocka_unit_test(equal_beginnings_are_computed_once),
         cmocka_unit_test(a_full_cache_makes_sequences_wait_and_changes_nothing),
@@ -424,6 +450,7 @@ int main(void) {
     };
     const struct CMUnitTest recordings[] = {
         cmocka_unit_test(replayed_steps_give_the_bits_of_steps_without_graphs),
+        cmocka_unit_test(a_gpu_has_256_at_once),
         cmocka_unit_test(there_is_one_recording_for_each_size),
         cmocka_unit_test(a_longer_table_of_pages_is_another_size),
         cmocka_unit_test(a_step_that_cannot_be_recorded_names_the_way_without),
