@@ -41,16 +41,21 @@ static void cut_cache(struct engine *engine, struct arena *arena) {
     }
 }
 
+/* Bytes of the keys and values of one place. */
+static int64_t place_size(const struct model *model) {
+    const struct model_config *config = &model->config;
+    return 2 * config->layers * config->kv_heads * config->head_size *
+           (int64_t)dtype_size(device_activations(model->device, config->type));
+}
+
 /* As many pages as all sequences could ever need, or as the memory allows. */
 static bool open_cache(struct engine *engine, struct error *error) {
-    const struct model_config *config = &engine->model->config;
     struct device *device = engine->model->device;
-    size_t layers = (size_t)config->layers;
+    size_t layers = (size_t)engine->model->config.layers;
     engine->cache.page_size = PAGE_SIZE;
     engine->cache.keys = allocate(layers, sizeof(struct tensor));
     engine->cache.values = allocate(layers, sizeof(struct tensor));
-    int64_t page_size = 2 * config->layers * PAGE_SIZE * config->kv_heads * config->head_size *
-                        (int64_t)dtype_size(device_activations(device, config->type));
+    int64_t page_size = PAGE_SIZE * place_size(engine->model);
     int64_t memory = engine->settings.cache_memory;
     if (memory == 0)
         memory = (int64_t)(device_memory(device) / 2);
@@ -76,17 +81,12 @@ static bool open_cache(struct engine *engine, struct error *error) {
 
 int64_t engine_batch(const struct model *model, const struct engine_settings *settings) {
     enum { MOST = 256, LEAST = 16, NEAR = 8 << 20, PROMPT = 64 };
-    const struct model_config *config = &model->config;
-    int64_t weights = 0;
     if (settings->batch > 0)
         return settings->batch;
-    for (size_t i = 0; i < model->weight_count; i++)
-        weights += model->weights[i].value.rows * model->weights[i].value.columns;
-    int64_t place = 2 * config->layers * config->kv_heads * config->head_size;
-    int64_t near = NEAR / (int64_t)sizeof(float);
-    if (strcmp(device_name(model->device), "cpu") != 0 || weights > near)
+    if (strcmp(device_name(model->device), "cpu") != 0 ||
+        model_config_parameters(&model->config) > NEAR / (int64_t)sizeof(float))
         return MOST;
-    int64_t batch = near / (place * (settings->max_tokens + PROMPT));
+    int64_t batch = NEAR / (place_size(model) * (settings->max_tokens + PROMPT));
     return batch < LEAST ? LEAST : batch > MOST ? MOST : batch;
 }
 
