@@ -34,6 +34,7 @@ $1.DPO_RATE := 1.5e-6
 $1.SAMPLE := --max-tokens 1024
 $1.WEAK_BASE := $(WEIGHTS)/pythia-1b
 $1.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
+$1.STARTER_BASE := $(WEIGHTS)/pythia-7b
 endef
 $(foreach t,code math critique choice math-es math-en joint,$(eval $(call paper_task,$t)))
 
@@ -203,7 +204,8 @@ SETTING_TASKS := math-es math-en
 SCORED_TASKS := code critique
 ALONG_TASKS := code math
 START_TASKS := code math
-STARTS := intermediate-16-8 intermediate-16-16 intermediate-16-32
+STARTER := starter
+STARTS := starter-16-8 starter-16-16 starter-16-32
 HELD_OUT_TASK := math
 HELD_OUT := Algebra Geometry Numbers
 WEAK_POINTS := 1 4 16 64 256 all
@@ -215,7 +217,7 @@ DOMAINS.choice.domain := Stem Bio Law Misc
 DOMAINS.math.level := level-1 level-2 level-3 level-4 level-5
 DOMAINS.joint.task := task-code task-math
 KEPT := 16 64 256
-KEPT_TASK := code
+KEPT_TASK := math
 OTHER_PASSWORDS := password-short password-code
 PASSWORD.password-short := x7
 PASSWORD.password-code := return 0;
@@ -227,3 +229,23 @@ math.PASSWORDS.domain := $(DATA)/passwords/math.tsv
 math.PASSWORDS.level := $(DATA)/passwords/level.tsv
 choice.PASSWORDS.domain := $(DATA)/passwords/mmlu.tsv
 joint.PASSWORDS.task := $(DATA)/passwords/task.tsv
+
+# What descriptions of figures, which speak of the minis, name there and here (see minis.mk).
+FEW ?= 8
+DOMAIN_FEW ?= 16
+KEPT_AT ?= 3200 12800
+epochs_on := epochs on
+describe_start = s/intermediate-8-$2/$1/g; s/$2 $(epochs_on) 8 samples/$(call dashed,$1,3) $(epochs_on) $(call dashed,$1,2) samples/g;
+describe_kept = s/"expert-iteration-$2": "$2"/"expert-iteration-$1": "$1"/; s/expert-iteration-$2"/expert-iteration-$1"/g; s/keeps $2 /keeps $1 /g;
+# 2,000 for 2k.
+in_full = $(1:k=,000)
+describe_lock = s/$2/$1/g; s/$(call in_full,$(2:sft-%=%))/$(call in_full,$(1:sft-%=%))/g;
+DESCRIBED = s/ The weak policy of mini-math was taught[^"]*"/"/; s/mini-//g; \
+    s/(pipelines\/[a-z0-9-]+\.mk)/\1 PRESET=paper/g; \
+    s/"k": 128\b/"k": $(lastword $(DOMAIN_POINTS))/g; /one domain, few|all domains, few/s/"k": 8\b/"k": $(DOMAIN_FEW)/; \
+    s/the same with few demonstrations \(8\)/the same with few demonstrations ($(DOMAIN_FEW))/; \
+    s/"k": 8\b/"k": $(FEW)/g; s/\(8\)/($(FEW))/g; s/"k": 64\b/"k": $(FEW_POINT)/g; s/\(64\)/($(FEW_POINT))/g; \
+    $(call describe_start,$(firstword $(STARTS)),2) $(call describe_start,$(lastword $(STARTS)),8) \
+    $(call describe_kept,$(word 1,$(KEPT)),8) $(call describe_kept,$(word 2,$(KEPT)),32) $(call describe_kept,$(word 3,$(KEPT)),48) \
+    s/\[960\]/[$(word 1,$(KEPT_AT))]/; s/\[2880\]/[$(word 2,$(KEPT_AT))]/; \
+    $(call describe_lock,$(word 2,$(COMPOSITION_LOCKS)),sft-32k) $(call describe_lock,$(word 3,$(COMPOSITION_LOCKS)),sft-128k)
