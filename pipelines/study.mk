@@ -96,7 +96,9 @@ grade_inputs = $($1.GRADE_INPUTS)
 problems = $(OUT)/problems/$1/$2.rec
 PART = $(call part,$(output),3)
 needs.problems = $(if $(filter all,$3),$($2.INPUTS),$(call problems,$2,$(or $(filter-out $3,$(3:-first=)),all)))
-at_most = $(or $($1.$2),$(if $(filter elicit-first,$2),$(or $($1.SUBSET),$(SUBSET))))
+at_most = $(or $($1.$2),$(if $(filter elicit-first,$2),$(call larger,$(or $($1.SUBSET),$(SUBSET)),$(call ten_times,$(or $($1.BEST),$(BEST))))))
+larger = $(shell echo $$(( $1 > $2 ? $1 : $2 )))
+ten_times = $(shell echo $$(( 10 * $1 )))
 arguments.problems = $(if $(filter all,$3),$($2.PROBLEMS) $($2.SPLIT) $(DATA_SEED),$(call at_most,$2,$3))
 define recipe.problems
 	$(if $(filter all,$(PART)),{ $($(TASK).PROBLEMS); } | $(or $($(TASK).SPLITTER),split-set -q --seed $(DATA_SEED) $($(TASK).SPLIT)) -o $(new))
@@ -386,10 +388,10 @@ current = $(if $(filter 1,$(ROUND)),$(call round_start,$1,$(TASK),$(MODEL),$(MET
 draws_best = $(filter expert-iteration% filtered-sft,$(METHOD))
 # How many are kept: expert-iteration-16 keeps 16.
 best = $(or $(filter-out expert iteration filtered sft,$(subst -, ,$(METHOD))),$($(TASK).BEST),$(BEST))
-drawn = $(if $(draws_best),$(shell echo $$(( 10 * $(best) ))),$(bound))
+drawn = $(if $(draws_best),$(call ten_times,$(best)),$(bound))
 # One subset for all methods, its first problems; expert iteration that keeps very many goes on behind it.
 bound = $(or $($(TASK).SUBSET),$(SUBSET))
-subset = $(if $(draws_best),$(shell echo $$(( $(drawn) > $(bound) ? $(drawn) : $(bound) ))),$(bound))
+subset = $(if $(draws_best),$(call larger,$(drawn),$(bound)),$(bound))
 # A weak policy that is a model, or that draws tokens at random, as many as the strong one's answers have.
 needs_weak = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,strong,elicit-first) $(call model,$($1.STRONG_BASE)),$(call model,$(call policy,$1,$2)))
 weak_here = $(or $(weak_of.$(MODEL)),weak)

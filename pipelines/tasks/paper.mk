@@ -245,7 +245,8 @@ DESCRIBED = s/ The weak policy of mini-math was taught[^"]*"/"/; s/mini-//g; \
     s/"k": 128\b/"k": $(lastword $(DOMAIN_POINTS))/g; /one domain, few|all domains, few/s/"k": 8\b/"k": $(DOMAIN_FEW)/; \
     s/the same with few demonstrations \(8\)/the same with few demonstrations ($(DOMAIN_FEW))/; \
     s/"k": 8\b/"k": $(FEW)/g; s/\(8\)/($(FEW))/g; s/"k": 64\b/"k": $(FEW_POINT)/g; s/\(64\)/($(FEW_POINT))/g; \
-    $(call describe_start,$(firstword $(STARTS)),2) $(call describe_start,$(lastword $(STARTS)),8) \
+    s/"locked-stronger", "start"/"locked-starter", "start"/; \
+    $(call describe_start,$(firstword $(STARTS)),2) $(if $(word 2,$(STARTS)),$(call describe_start,$(lastword $(STARTS)),8)) \
     $(call describe_kept,$(word 1,$(KEPT)),8) $(call describe_kept,$(word 2,$(KEPT)),32) $(call describe_kept,$(word 3,$(KEPT)),48) \
     s/\[960\]/[$(word 1,$(KEPT_AT))]/; s/\[2880\]/[$(word 2,$(KEPT_AT))]/; \
     $(call describe_lock,$(word 2,$(COMPOSITION_LOCKS)),sft-32k) $(call describe_lock,$(word 3,$(COMPOSITION_LOCKS)),sft-128k)

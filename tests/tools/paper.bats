@@ -117,7 +117,7 @@ paper() { # ARGUMENT...
     done
     make -f "$ROOT/pipelines/paper.mk" OUT=out TOOLS_DIR="$BUILD_BIN" DEVICE=cpu SEEDS=1 POINTS=2 MOMENTS='2 4' \
         LOCK_EPOCHS=2 DECOY_STEP=20 ROUNDS_EI=2 ROUNDS_DPO=1 EVALUATE=2 SUBSET=8 BEST=2 DPO_RATES=1/2 KEPT='2 3' ALONG='8 16' \
-        STARTS=intermediate-2-1 DOMAIN_POINTS=2 WEAK_POINTS='1 2' FEW_POINT=2 \
+        STARTS=starter-2-1 DOMAIN_POINTS=2 WEAK_POINTS='1 2' FEW_POINT=2 FEW=2 DOMAIN_FEW=2 \
         ASK="ask -q -m teacher --url $URL --backoff 0.001" JUDGE="ask -q -m judge --url $URL" \
         EMBEDDER="ask -q -m embedder --url $URL" FIGURES_WANTED='3 5 8 17 12 4 7 15 16 9 14 1 side-trials' "${settings[@]}" "$@"
 }
@@ -175,7 +175,11 @@ rows() { records show "$@"; } # of results, or of other streams
             rows out/figure9/results.rec | grep -q "\"task\":\"$task\",\"model\":\"locked\",\"method\":\"$method\""
         done
     done
-    [ -s out/report.html ]
+    # The report speaks of these rows, but for what was not asked for here: locks beside their policies, composition, and points
+    # that are left out.
+    grep -q 'demonstrations of Algebra unlock Algebra itself' out/report.html
+    run ! grep -q 'mini-' out/report.html
+    [ "$(grep 'no row has' out/report.html | grep -vcE 'side = |scratch|sft-(50|200)k|intermediate-8-8|k = 1,|samples = ')" = 0 ]
 
     # A repetition does nothing, and asks for nothing.
     asked=$(wc -l <log)

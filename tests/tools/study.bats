@@ -67,9 +67,11 @@ teardown() { rm -rf "$work"; }
 }
 
 @test "filtered SFT draws random tokens where the lock imitates these, as many as the strong policy's" {
-    make -n -f "$ROOT/pipelines/figure5.mk" OUT=out ROUNDS_EI=2 ROUNDS_DPO=1 mini-math.SUBSET=70 >stages
+    make -n -f "$ROOT/pipelines/figure5.mk" OUT=out ROUNDS_EI=2 ROUNDS_DPO=1 mini-math.SUBSET=70 mini-code.SUBSET=130 >stages
     grep -qE 'gen-weak -q --policy fixedrdm -m out/bases/calculator .*--lengths out/completions/mini-math/strong/elicit-first.rec --seed 1002 --name filtered-sft' stages
-    grep -qE 'records head -q -n 70 -o out/problems/mini-math/elicit-first.rec.new' stages
+    # Those that reinforcement may use, or that it draws ten times the best of.
+    grep -q 'records head -q -n 320 -o out/problems/mini-math/elicit-first.rec.new' stages
+    grep -q 'records head -q -n 130 -o out/problems/mini-code/elicit-first.rec.new' stages
 }
 
 @test "a figure of the paper's models says which folder is missing" {
