@@ -190,13 +190,12 @@ static bool count_examples(const struct invocation *invocation, uint64_t *total)
     return invocation->operands.count > 0;
 }
 
-/* How many steps there will be (0: unknown), and of an epoch; false: none, for there is nothing. */
-static bool count_steps(struct run *run, int64_t *per_epoch) {
+/* How many steps there will be (0: unknown); false: none, for there is nothing. */
+static bool count_steps(struct run *run) {
     uint64_t total = 0;
-    *per_epoch = feed_steps_per_epoch(&run->feed);
     if (settings.epochs > 0) {
-        run->total_steps = *per_epoch * settings.epochs;
-        return *per_epoch > 0;
+        run->total_steps = feed_steps_per_epoch(&run->feed) * settings.epochs;
+        return run->total_steps > 0;
     }
     bool known = count_examples(run->invocation, &total);
     if (known)
@@ -205,11 +204,11 @@ static bool count_steps(struct run *run, int64_t *per_epoch) {
 }
 
 static bool plan_steps(struct run *run, struct error *error) {
-    int64_t per_epoch;
-    if (!count_steps(run, &per_epoch))
+    if (!count_steps(run))
         return true;
-    if (!moments_parse(settings.save_at, per_epoch, settings.batch, &run->moments,
-                       &run->moment_count, error))
+    int64_t held = settings.epochs > 0 ? (int64_t)run->feed.examples.count : 0;
+    if (!moments_parse(settings.save_at, held, settings.batch, &run->moments, &run->moment_count,
+                       error))
         return error_place(error, "--save-at");
     if (run->moment_count > 0) {
         int64_t last = run->moments[run->moment_count - 1].step;

@@ -173,6 +173,14 @@ interrupt() { # SIGNAL OUT ARGUMENT…
     sample -q -m out/120x --max-tokens 1 p.rec | records check -q
 }
 
+@test "a moment of examples is saved once so many were seen, also where epochs end with smaller batches" {
+    make_inputs 10
+    tune -o out -e 9 -b 8 --save-at 20x,40x --metrics m.rec --warmup 0 ex.rec
+    grep -q 'step 4"' out/20x/lockpick.json
+    grep -q 'step 8"' out/40x/lockpick.json
+    [ "$(values m.rec examples | tail -n 1)" = 40 ]
+}
+
 @test "a resumable optimizer is kept on demand" {
     make_inputs 16
     tune -o out --keep-optimizer --metrics /dev/null ex.rec
