@@ -127,6 +127,7 @@ bool session_open(struct session *session, const struct session_settings *settin
     while (name > 1 && settings->output[name - 1] == '/')
         name--;
     session->state = format_text("%.*s.state", (int)name, settings->output);
+    directory_bring_back(session->state);
     session->resuming = settings->resume && directory_exists(session->state);
     return !session->resuming || read_training_json(session, error);
 }

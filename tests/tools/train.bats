@@ -569,6 +569,20 @@ DPO=(-l 1e-3 --objective dpo)
     done
 }
 
+@test "a state that a kill left under its hidden old name is found" {
+    make_inputs 40
+    tune -e 60 -o whole --metrics whole.rec ex.rec
+    interrupt TERM out -e 60 ex.rec
+    mv out.state .out.state.old
+    run tune -r -e 60 -b 4 -o out ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output == *"was made with other arguments"* ]]
+    mv out.state .out.state.old
+    tune -r -e 60 -o out --metrics out.rec ex.rec
+    same_run out out.rec
+    [ "$(ls -A | grep out)" = "$(printf 'out\nout.rec')" ]
+}
+
 @test "with --resume-if-fits a state that does not fit is as if it were not there, and one line says so" {
     make_inputs 40
     records shuffle -q ex.rec -o shuffled.rec
