@@ -142,7 +142,7 @@ rows() { records show "$@"; } # of results, or of other streams
     [ "$(wc -l <solved)" = 11 ]
     [ "$(grep -c -e apps-train-0090 -e mbpp-16 solved)" = 0 ]
     [ "$(records count out/prepared/varied.rec)" = "$(records count out/problems/code/elicit.rec)" ]
-    rows out/completions/critique/high-quality/elicit.rec | grep -q '"completion":"It takes [0-9]* away."'
+    rows out/completions/critique/high-quality/elicit.rec | grep -q '"completion":" It takes [0-9]* away."'
     rows -F domain out/problems/math/all.rec | sort -u | tr -d '\n' | grep -qx '{"domain":"Algebra"}{"domain":"Geometry"}{"domain":"Numbers"}'
     cmp <(rows -F id,part out/problems/math/all.rec | sort) <(rows -F id,part out/problems/math-es/all.rec | sort)
 
