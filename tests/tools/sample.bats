@@ -212,6 +212,10 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     inputs
     draw -T 1 --max-tokens 9 -o drawn.rec p.rec
     draw --score --token-logprobs -o scored.rec drawn.rec
+    [ "$(field scored.rec scored | sort -u)" = true ]
+    [ "$(records show drawn.rec | grep -c '"scored"')" = 0 ]
+    # A completion that is drawn anew is not.
+    [ "$(draw scored.rec | records show | grep -c '"scored"')" = 0 ]
     [ "$(field drawn.rec completion)" = "$(field scored.rec completion)" ]
     [ "$(field drawn.rec n_tokens)" = "$(field scored.rec n_tokens)" ]
     paste <(field drawn.rec logprob) <(field scored.rec logprob) \
