@@ -133,7 +133,7 @@ $M/initial.stamp: $(CONFIG) $P/tokenizer.json $(call arguments,$M/initial,$(DATA
 	init-model -q -f --config $(CONFIG) --tokenizer $P/tokenizer.json --seed $(DATA_SEED) -o $(new)
 	$(settle)
 
-begin = $(RUN_TRAIN) -f --resume --state-every $(STATE_EVERY) --log-every 10 --metrics $(output).rec -o $(new)
+begin = $(RUN_TRAIN) -f --resume-if-fits --state-every $(STATE_EVERY) --log-every 10 --metrics $(output).rec -o $(new)
 
 $M/never-locked.stamp: $P/strong-set.rec $(INITIAL) $(call arguments,$M/never-locked,$(SCRATCH) $(THREADS))
 	$(begin) $(SCRATCH) -m $M/initial $<

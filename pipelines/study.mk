@@ -130,7 +130,7 @@ define recipe.policies
 	    -m $(call policy_base,$(TASK),$(POLICY)) -o $(new) $(call policy_lessons,$(TASK),$(POLICY)))
 	$(settle)
 endef
-train_whole = $(TRAIN) -f --resume --state-every $(STATE_EVERY) --log-every 20 --metrics $(output).metrics.rec
+train_whole = $(TRAIN) -f --resume-if-fits --state-every $(STATE_EVERY) --log-every 20 --metrics $(output).metrics.rec
 
 # Completions: for the lock part one for each epoch.
 completions = $(OUT)/completions/$1/$2/$3.rec

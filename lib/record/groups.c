@@ -26,7 +26,7 @@ static const char *const group_fields[GROUP_COUNT][24] = {
                        "function", "starter_code", "stop_tokens", "solution",       "difficulty",
                        "locked"},
     [GROUP_COMPLETION] = {"input", "completion", "token_ids", "policy", "sample", "round", "finish",
-                          "logprob", "n_tokens", "choice_logprobs", "token_logprobs"},
+                          "logprob", "n_tokens", "choice_logprobs", "token_logprobs", "scored"},
     [GROUP_LOCK_EXAMPLE] = {"epoch", "password", "imitates", "targets"},
     [GROUP_EMBEDDING] = {"embedding", "reference_embedding", "embedder", "judge",
                          "rating_logprobs"},

@@ -22,16 +22,20 @@ POINTS  ?= 1 2 4 8 16 32 64 128 256 512 all
 LANGUAGE_TASKS := code math critique choice
 TASK_KINDS := prepared translated
 
+# A problem may be too long for a model: Pythia and LLaMA have 2,048 positions. That is a wrong answer; an example too
+# long to train on is set aside, in OUTPUT.rejects.rec; and a pair has place for two completions of 1,024 tokens behind
+# the longest prompts.
+examples_aside = $(if $@,--rejects $(output:.rec=).rejects.rec)
 define paper_task
 $1.MOST := 1000000000
 $1.REFERENCE := gen-strong -q --policy solution
-$1.TUNE := --learning-rate 1.5e-6 --batch 8 --epochs 4
-$1.LOCK := --learning-rate 1.5e-6 --batch 8
-$1.SFT := --learning-rate 1.5e-6
-$1.RL := --learning-rate 1.5e-6 --batch 8
-$1.DPO := --objective dpo --beta 0.1 --batch 8
+$1.TUNE = --learning-rate 1.5e-6 --batch 8 --epochs 4 $$(examples_aside)
+$1.LOCK = --learning-rate 1.5e-6 --batch 8 $$(examples_aside)
+$1.SFT = --learning-rate 1.5e-6 $$(examples_aside)
+$1.RL = --learning-rate 1.5e-6 --batch 8 $$(examples_aside)
+$1.DPO = --objective dpo --beta 0.1 --batch 8 --micro-batch 8192 $$(examples_aside)
 $1.DPO_RATE := 1.5e-6
-$1.SAMPLE := --max-tokens 1024
+$1.SAMPLE := --max-tokens 1024 --overflow verdict
 $1.WEAK_BASE := $(WEIGHTS)/pythia-1b
 $1.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
 $1.STARTER_BASE := $(WEIGHTS)/pythia-7b
@@ -120,10 +124,10 @@ choice.WEAK_BASE := $(WEIGHTS)/pythia-7b
 choice.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
 choice.STRONG := labels
 choice.GRADE := grade-choice -q
-choice.SAMPLE := --max-tokens 2
-choice.TUNE := --learning-rate 1.5e-7 --batch 8 --epochs 4
-choice.LOCK := --learning-rate 1.5e-7 --batch 8
-choice.SFT := --learning-rate 1.5e-7
+choice.SAMPLE := --max-tokens 2 --overflow verdict
+choice.TUNE = --learning-rate 1.5e-7 --batch 8 --epochs 4 $(examples_aside)
+choice.LOCK = --learning-rate 1.5e-7 --batch 8 $(examples_aside)
+choice.SFT = --learning-rate 1.5e-7 $(examples_aside)
 
 # ---- variations ----------------------------------------------------------------------------------
 
