@@ -321,7 +321,7 @@ static bool add_around(struct pipeline *pipeline, const struct model_file *file,
                        struct error *error) {
     bool bos = true, eos = false, fine = true;
     if (config.size > 0) {
-        json_t *root = json_parse(config.bytes, config.size, error);
+        json_t *root = json_parse_as_reals(config.bytes, config.size, error);
         fine = root != NULL && json_get_boolean(root, "add_bos_token", false, true, &bos, error) &&
                json_get_boolean(root, "add_eos_token", false, false, &eos, error);
         json_decref(root);

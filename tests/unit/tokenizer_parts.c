@@ -484,6 +484,9 @@ static void a_directory_s_configuration_decides_about_bos_and_json_goes_first(vo
     assert_int_equal(count_ids(folder, "the"), 1);
     assert_true(file_write(config, "{\"add_bos_token\":true,\"add_eos_token\":true}", 43, &error));
     assert_int_equal(count_ids(folder, "the"), 3);
+    static const char largest[] = "{\"model_max_length\":1000000000000000019884624838656}";
+    assert_true(file_write(config, largest, strlen(largest), &error));
+    assert_int_equal(count_ids(folder, "the"), 2);
     assert_true(file_write(config, "{\"add_bos_token\":7}", 19, &error));
     assert_null(tokenizer_open(folder, &error));
     assert_non_null(strstr(error.text, "tokenizer_config.json: 'add_bos_token' is neither"));
