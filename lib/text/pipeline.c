@@ -136,14 +136,13 @@ static bool pipeline_read(struct pipeline *pipeline, const json_t *root, struct 
         !check_around(pipeline, &pipeline->before, error) ||
         !check_around(pipeline, &pipeline->after, error))
         return false;
-    pipeline->bos = pipeline->before.count > 0 ? pipeline->before.ids[0] : -1;
-    pipeline->eos = pipeline->after.count > 0 ? pipeline->after.ids[pipeline->after.count - 1] : -1;
     pipeline->decoder = decoder_open(json_object_get(root, "decoder"), error);
     return pipeline->decoder != NULL;
 }
 
 static void *pipeline_open(const json_t *root, struct error *error) {
     struct pipeline *pipeline = allocate(1, sizeof *pipeline);
+    pipeline->bos = pipeline->eos = -1;
     if (pipeline_read(pipeline, root, error))
         return pipeline;
     pipeline_close(pipeline);
@@ -179,12 +178,17 @@ static bool pipeline_is_special(const void *opaque, int32_t id) {
     return token != NULL && token->special;
 }
 
+/* tokenizer.json names neither: there they are what stands around a text. */
 static int32_t pipeline_bos(const void *opaque) {
-    return ((const struct pipeline *)opaque)->bos;
+    const struct pipeline *pipeline = opaque;
+    return pipeline->bos >= 0 || pipeline->before.count == 0 ? pipeline->bos
+                                                             : pipeline->before.ids[0];
 }
 
 static int32_t pipeline_eos(const void *opaque) {
-    return ((const struct pipeline *)opaque)->eos;
+    const struct pipeline *pipeline = opaque;
+    const struct token_list *after = &pipeline->after;
+    return pipeline->eos >= 0 || after->count == 0 ? pipeline->eos : after->ids[after->count - 1];
 }
 
 /* ---- text to ids ---- */

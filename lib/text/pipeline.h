@@ -29,4 +29,9 @@ void pipeline_close(void *pipeline);
 bool post_processor_read(const json_t *section, struct token_list *before, struct token_list *after,
                          struct error *error);
 
+/* What `config`, the tokenizer_config.json beside a tokenizer.json with that "post_processor", says
+ * of the tokens before and after a text; it says something for Llama's classes alone. */
+bool llama_config_apply(struct pipeline *pipeline, const json_t *post_processor,
+                        const json_t *config, struct error *error);
+
 #endif

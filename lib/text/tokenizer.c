@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/files.h"
+#include "text/pipeline.h"
 #include "text/tokenizer_class.h"
 #include "text/unicode.h"
 
@@ -74,7 +75,9 @@ static struct tokenizer *tokenizer_with(const struct tokenizer_class *class, voi
     return tokenizer;
 }
 
-static struct tokenizer *tokenizer_from_json(const json_t *root, struct error *error) {
+/* `config` is tokenizer_config.json, or NULL. */
+static struct tokenizer *tokenizer_from_json(const json_t *root, const json_t *config,
+                                             struct error *error) {
     const json_t *model = json_object_get(root, "model");
     if (!json_is_object(model)) {
         error_set(error, "there is no object \"model\"; a tokenizer.json of Hugging Face has one");
@@ -89,16 +92,32 @@ static struct tokenizer *tokenizer_from_json(const json_t *root, struct error *e
     }
     const struct tokenizer_class *class =
         strcmp(type, "WordLevel") == 0 ? &wordlevel_class : &pipeline_class;
-    return tokenizer_with(class, class->open(root, error));
+    struct tokenizer *tokenizer = tokenizer_with(class, class->open(root, error));
+    if (tokenizer == NULL || config == NULL || class != &pipeline_class ||
+        llama_config_apply(tokenizer->state, json_object_get(root, "post_processor"), config,
+                           error))
+        return tokenizer;
+    tokenizer_close(tokenizer);
+    error_place(error, "tokenizer_config.json");
+    return NULL;
+}
+
+static struct tokenizer *parse_configured(const void *bytes, size_t size, struct text config_text,
+                                          struct error *error) {
+    json_t *root = json_parse(bytes, size, error), *config = NULL;
+    struct tokenizer *tokenizer = NULL;
+    if (root != NULL && config_text.size > 0 &&
+        (config = json_parse_as_reals(config_text.bytes, config_text.size, error)) == NULL)
+        error_place(error, "tokenizer_config.json");
+    else if (root != NULL)
+        tokenizer = tokenizer_from_json(root, config, error);
+    json_decref(root);
+    json_decref(config);
+    return tokenizer;
 }
 
 struct tokenizer *tokenizer_parse(const void *bytes, size_t size, struct error *error) {
-    json_t *root = json_parse(bytes, size, error);
-    if (root == NULL)
-        return NULL;
-    struct tokenizer *tokenizer = tokenizer_from_json(root, error);
-    json_decref(root);
-    return tokenizer;
+    return parse_configured(bytes, size, (struct text){NULL, 0}, error);
 }
 
 struct tokenizer *tokenizer_parse_model(const void *bytes, size_t size, struct text config,
@@ -121,11 +140,11 @@ static struct tokenizer *open_file(const char *file, const char *config_file, st
     bool fine = file_read(file, FILE_LIMIT, &content, error);
     bool json = !fine || looks_like_json(&content) ||
                 (strlen(file) > 5 && strcmp(file + strlen(file) - 5, ".json") == 0);
-    if (fine && !json && config_file != NULL && stat(config_file, &status) == 0)
+    if (fine && config_file != NULL && stat(config_file, &status) == 0)
         fine = file_read(config_file, FILE_LIMIT, &config, error);
     if (fine) {
         struct text text = {(const char *)config.data, config.size};
-        tokenizer = json ? tokenizer_parse(content.data, content.size, error)
+        tokenizer = json ? parse_configured(content.data, content.size, text, error)
                          : tokenizer_parse_model(content.data, content.size, text, error);
         if (tokenizer == NULL)
             error_place(error, "%s", file);

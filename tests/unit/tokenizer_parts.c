@@ -496,6 +496,95 @@ static void a_directory_s_configuration_decides_about_bos_and_json_goes_first(vo
     free(config);
 }
 
+/* Ids of "the" in a folder with a configuration beside its tokenizer.json. */
+static void assert_ids_with(const char *folder, const char *config, const char *ids_as_text) {
+    struct error error = {0};
+    struct token_list ids = {0};
+    struct buffer got = {0};
+    char *path = path_join(folder, "tokenizer_config.json");
+    assert_true(file_write(path, config, strlen(config), &error));
+    struct tokenizer *tokenizer = tokenizer_open(folder, &error);
+    if (tokenizer == NULL)
+        fail_msg("%s: %s", config, error.text);
+    assert_true(tokenizer_encode(tokenizer, text_of("the"), ENCODE_ADD_SPECIAL, &ids, &error));
+    for (size_t i = 0; i < ids.count; i++)
+        buffer_format(&got, "%d ", ids.ids[i]);
+    if (!text_equal(text_in(&got), text_of(ids_as_text)))
+        fail_msg("%s: \"%.*s\" is not \"%s\"", config, (int)got.size, (char *)got.data,
+                 ids_as_text);
+    assert_int_equal(tokenizer_bos(tokenizer),
+                     tokenizer_is_special(tokenizer, ids.ids[0]) ? ids.ids[0] : -1);
+    token_list_free(&ids);
+    buffer_free(&got);
+    tokenizer_close(tokenizer);
+    free(path);
+}
+
+#define LLAMA "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"model_max_length\":" NEVER ","
+#define NEVER "1000000000000000019884624838656"
+#define DEEPSEEK_BOS                                                                               \
+    "\"bos_token\":{\"__type\":\"AddedToken\",\"content\":\"<｜begin▁of▁sentence｜>\"}"
+#define DEEPSEEK_EOS "\"eos_token\":\"<｜end▁of▁sentence｜>\""
+
+/* What transformers 4.46 gives for the same folders. */
+static void a_llama_class_puts_bos_and_eos_around_as_its_configuration_says(void **state) {
+    (void)state;
+    char folder[] = "/tmp/lockpick-tokenizer-XXXXXX";
+    struct error error = {0};
+    assert_non_null(mkdtemp(folder));
+    copy_into(GOLDEN "deepseek/tokenizer.json", folder, "tokenizer.json");
+    assert_ids_with(folder, "{\"add_bos_token\":true," DEEPSEEK_BOS "}", "85 262 ");
+    assert_ids_with(folder, LLAMA DEEPSEEK_BOS "}", "0 85 262 ");
+    assert_ids_with(folder, LLAMA "\"add_bos_token\":true," DEEPSEEK_BOS "," DEEPSEEK_EOS "}",
+                    "0 85 262 ");
+    assert_ids_with(folder, LLAMA "\"add_bos_token\":false," DEEPSEEK_BOS "}", "85 262 ");
+    assert_ids_with(folder, LLAMA "\"add_eos_token\":true," DEEPSEEK_BOS "," DEEPSEEK_EOS "}",
+                    "0 85 262 1 ");
+    assert_ids_with(folder, LLAMA "\"bos_token\":null}", "85 262 ");
+    assert_true(remove_tree(folder, &error));
+}
+
+static void a_template_stands_where_a_llama_configuration_is_silent(void **state) {
+    (void)state;
+    char folder[] = "/tmp/lockpick-tokenizer-XXXXXX";
+    struct error error = {0};
+    assert_non_null(mkdtemp(folder));
+    copy_into(GOLDEN "llama/tokenizer.json", folder, "tokenizer.json");
+    assert_ids_with(folder, LLAMA "\"legacy\":false}", "1 356 ");
+    assert_ids_with(folder, LLAMA "\"add_bos_token\":true}", "1 356 ");
+    assert_ids_with(folder, LLAMA "\"add_bos_token\":false}", "356 ");
+    assert_ids_with(folder, LLAMA "\"add_eos_token\":true}", "1 356 2 ");
+    assert_true(remove_tree(folder, &error));
+}
+
+static void a_configuration_that_names_no_token_is_refused(void **state) {
+    (void)state;
+    char folder[] = "/tmp/lockpick-tokenizer-XXXXXX";
+    struct error error = {0};
+    static const struct {
+        const char *json, *says;
+    } cases[] = {
+        {LLAMA "\"bos_token\":\"<q>\"}",
+         "tokenizer_config.json: bos_token \"<q>\" is to be added, but tokenizer.json has no such"},
+        {LLAMA "\"add_eos_token\":true}", "'add_eos_token' is true, but 'eos_token' names no"},
+        {LLAMA "\"bos_token\":7}", "'bos_token' is neither a text nor an object"},
+        {LLAMA "\"add_bos_token\":\"no\"}", "'add_bos_token' is neither true nor false"},
+        {"{\"tokenizer_class\":7}", "'tokenizer_class' is no text"},
+        {"{", "tokenizer_config.json: line 1"},
+    };
+    assert_non_null(mkdtemp(folder));
+    char *config = path_join(folder, "tokenizer_config.json");
+    copy_into(GOLDEN "deepseek/tokenizer.json", folder, "tokenizer.json");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(file_write(config, cases[i].json, strlen(cases[i].json), &error));
+        assert_null(tokenizer_open(folder, &error));
+        if (strstr(error.text, cases[i].says) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", error.text, cases[i].says);
+    }
+    assert_true(remove_tree(folder, &error));
+    free(config);
+}
+
 static void a_damaged_model_is_refused_at_every_length(void **state) {
     (void)state;
     struct buffer content = {0};
@@ -576,6 +665,9 @@ int main(void) {
         cmocka_unit_test(a_stream_gives_characters_as_soon_as_they_are_whole),
         cmocka_unit_test(a_stream_keeps_runs_of_byte_tokens_together),
         cmocka_unit_test(a_directory_s_configuration_decides_about_bos_and_json_goes_first),
+        cmocka_unit_test(a_llama_class_puts_bos_and_eos_around_as_its_configuration_says),
+        cmocka_unit_test(a_template_stands_where_a_llama_configuration_is_silent),
+        cmocka_unit_test(a_configuration_that_names_no_token_is_refused),
         cmocka_unit_test(a_damaged_model_is_refused_at_every_length),
         cmocka_unit_test(what_is_not_supported_is_named_with_its_section),
     };
