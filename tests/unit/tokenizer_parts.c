@@ -16,6 +16,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "text/charsmap.h"
 #include "text/normal_form.h"
 #include "text/pattern.h"
 #include "text/token_model.h"
@@ -606,6 +607,27 @@ static void a_damaged_model_is_refused_at_every_length(void **state) {
     buffer_free(&content);
 }
 
+/* Root, child 'a', and that one's child 'a' is itself; each spells something. */
+static void a_character_map_that_goes_round_in_circles_matches_a_bounded_prefix(void **state) {
+    (void)state;
+    enum { UNITS = 512, BASE = 256, LEAF = 1 << 8 };
+    uint32_t units[UNITS + 2] = {4 * UNITS, BASE << 10};
+    units[1 + (BASE ^ 'a')] = 'a' | LEAF | 'a' << 10;
+    memcpy(&units[UNITS + 1], "b", 2);
+    struct error error = {0};
+    struct text replacement, bytes = {(const char *)units, 4 * (UNITS + 1) + 2};
+    struct charsmap *map = charsmap_open(bytes, &error);
+    if (map == NULL)
+        fail_msg("%s", error.text);
+    static char letters[1000];
+    memset(letters, 'a', sizeof letters);
+    assert_int_equal(charsmap_longest(map, (struct text){letters, 3}, &replacement), 3);
+    assert_true(text_equal(replacement, text_of("b")));
+    size_t most = charsmap_longest(map, (struct text){letters, sizeof letters}, &replacement);
+    assert_in_range(most, 4, 256);
+    charsmap_close(map);
+}
+
 #define BPE(rest)                                                                                  \
     "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]" rest
 
@@ -668,6 +690,7 @@ int main(void) {
         cmocka_unit_test(a_llama_class_puts_bos_and_eos_around_as_its_configuration_says),
         cmocka_unit_test(a_template_stands_where_a_llama_configuration_is_silent),
         cmocka_unit_test(a_configuration_that_names_no_token_is_refused),
+        cmocka_unit_test(a_character_map_that_goes_round_in_circles_matches_a_bounded_prefix),
         cmocka_unit_test(a_damaged_model_is_refused_at_every_length),
         cmocka_unit_test(what_is_not_supported_is_named_with_its_section),
     };
