@@ -369,6 +369,25 @@ static void a_format_of_the_future_is_refused(void **state) {
     buffer_free(&map);
 }
 
+static void a_mark_of_very_many_fields_is_refused(void **state) {
+    (void)state;
+    struct buffer bytes = {0}, map = {0};
+    pack_map(&map, 1001);
+    pack_text(&map, text_of("format"));
+    pack_integer(&map, 1);
+    for (int i = 0; i < 1000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "key %d", i);
+        pack_text(&map, text_of(key));
+        pack_integer(&map, i);
+    }
+    frame_append_mark(&bytes, MAGIC_PROVENANCE, &map);
+    assert_bytes_refused(&bytes, "byte 0, after 0 records: provenance with 1001 fields; at most "
+                                 "1000 are read, and 'records salvage' saves");
+    buffer_free(&bytes);
+    buffer_free(&map);
+}
+
 static void lengths_are_not_believed(void **state) {
     (void)state;
     struct buffer bytes = {0};
@@ -615,6 +634,7 @@ int main(void) {
         cmocka_unit_test(what_does_not_belong_in_a_stream_is_refused_at_its_byte),
         cmocka_unit_test(an_end_mark_that_does_not_fit_is_refused),
         cmocka_unit_test(a_format_of_the_future_is_refused),
+        cmocka_unit_test(a_mark_of_very_many_fields_is_refused),
         cmocka_unit_test(lengths_are_not_believed),
         cmocka_unit_test(a_record_that_crosses_frames_is_refused),
         cmocka_unit_test(a_bad_record_is_refused_with_its_number),
