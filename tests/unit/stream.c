@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -473,6 +474,32 @@ static void a_record_larger_than_a_frame_should_be_is_written_and_read(void **st
     free(path);
 }
 
+static void a_record_that_is_too_large_leaves_nothing_in_the_stream(void **state) {
+    (void)state;
+    enum { TOO_LARGE = RECORD_LIMIT + 1 };
+    char *path = in_folder("refused.rec");
+    struct record_writer *writer = open_writer(path);
+    struct record record = {0};
+    struct error error = {0};
+    void *zeros = mmap(NULL, TOO_LARGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(zeros != MAP_FAILED);
+    for (uint64_t i = 0; i < 2; i++) {
+        fill(&record, i, 100);
+        assert_true(record_writer_add(writer, &record, &error));
+        assert_false(record_writer_add_packed(writer, zeros, TOO_LARGE, &error));
+        assert_non_null(strstr(error.text, "at most 256 MiB are written"));
+    }
+    record_set_value(&record, "zeros", (struct value){zeros, TOO_LARGE});
+    assert_false(record_writer_add(writer, &record, &error));
+    assert_true(record_writer_close(writer, &error));
+    struct outcome outcome = read_stream(path);
+    assert_string_equal(outcome.error.text, "");
+    assert_int_equal(outcome.count, 2);
+    munmap(zeros, TOO_LARGE);
+    record_free(&record);
+    free(path);
+}
+
 static void the_bytes_do_not_depend_on_the_number_of_threads(void **state) {
     (void)state;
     char *many = in_folder("many.rec"), *one = in_folder("one.rec");
@@ -640,6 +667,7 @@ int main(void) {
         cmocka_unit_test(a_bad_record_is_refused_with_its_number),
         cmocka_unit_test(a_foreign_frame_of_any_size_reads_as_well),
         cmocka_unit_test(a_record_larger_than_a_frame_should_be_is_written_and_read),
+        cmocka_unit_test(a_record_that_is_too_large_leaves_nothing_in_the_stream),
         cmocka_unit_test(the_bytes_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(what_was_flushed_arrives_at_a_reader_down_the_pipe),
         cmocka_unit_test(a_full_disk_is_told_by_name_and_stays_an_error),
