@@ -631,6 +631,9 @@ static void a_character_map_that_goes_round_in_circles_matches_a_bounded_prefix(
 #define BPE(rest)                                                                                  \
     "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]" rest
 
+#define SEVENTEEN_A                                                                                \
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaaaaaaaaaaaaaaa\"}"
+
 static void what_is_not_supported_is_named_with_its_section(void **state) {
     (void)state;
     static const struct {
@@ -650,6 +653,9 @@ static void what_is_not_supported_is_named_with_its_section(void **state) {
              "{\"Regex\":\"[a&&b]\"}}}"),
          "pre_tokenizer: Split: \"[a&&b]\": && inside [ ]"},
         {BPE("},\"decoder\":{\"type\":\"CTC\"}}"), "decoder: type \"CTC\" is not supported"},
+        {BPE("},\"decoder\":{\"type\":\"Sequence\",\"decoders\":[" SEVENTEEN_A "," SEVENTEEN_A
+             "]}}"),
+         "decoder: Replace: makes, with those before it, more than 256 bytes of one"},
         {BPE("},\"post_processor\":{\"type\":\"X\"}}"),
          "post_processor: type \"X\" is not supported"},
         {BPE("},\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"c\",9],\"sep\":[\"s\",0]"
