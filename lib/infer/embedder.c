@@ -117,6 +117,11 @@ static bool add_tokens(struct embedder *embedder, struct text text, struct error
         return false;
     if (tokens->count == start)
         return error_set(error, "the text has no tokens");
+    for (size_t i = start; i < tokens->count; i++)
+        if (tokens->ids[i] >= embedder->sentences.model->config.vocabulary)
+            return error_set(error, "token id %d is beyond the model's vocabulary of %lld",
+                             (int)tokens->ids[i],
+                             (long long)embedder->sentences.model->config.vocabulary);
     if (tokens->count - start > longest) {
         int32_t last = tokens->ids[tokens->count - 1];
         tokens->count = start + longest;

@@ -109,3 +109,15 @@ encoder() {
         grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-embed.1" || { echo "$option"; false; }
     done
 }
+
+@test "a text with a token beyond the model's vocabulary is a bad record" {
+    encoder
+    printf '%s\n' '{"id":"a","completion":"w1"}' '{"id":"b","completion":"w47 w48"}' | records make -q -o t.rec
+    run embed -q -d cpu -t 1 -m bert -o e.rec t.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"t.rec: record 2 (id 'b'): field 'completion': token id 48 is beyond the model's vocabulary of 48"* ]]
+    [ ! -e e.rec ]
+    embed -q -d cpu -t 1 -m bert --rejects bad.rec -o e.rec t.rec
+    [ "$(records count e.rec)" = 1 ]
+    [ "$(field bad.rec id)" = '"b"' ]
+}
