@@ -15,6 +15,12 @@
 /* Steps of one match. The expressions of real tokenizers stay far below. */
 #define STEP_LIMIT 2000000
 #define HEAP_LIMIT_KIB 65536
+/* What every match may have: bytes to look at, steps. More of either, in turn up to all of the text
+ * and STEP_LIMIT, is work that a text bounds: so much for all its matches, and so much a byte. */
+#define FIRST_WINDOW 256
+#define FIRST_STEPS 2000
+#define WORK_A_TEXT (2 * (size_t)STEP_LIMIT)
+#define WORK_A_BYTE 128
 
 struct pattern {
     struct buffer literal;
@@ -130,9 +136,8 @@ static bool compile(struct pattern *pattern, struct text expression, struct erro
         pcre2_get_error_message(number, message, sizeof message);
         return error_set(error, "a regular expression cannot be read: %s", (char *)message);
     }
-    pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+    pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
     pattern->context = pcre2_match_context_create(NULL);
-    pcre2_set_match_limit(pattern->context, STEP_LIMIT);
     pcre2_set_heap_limit(pattern->context, HEAP_LIMIT_KIB);
     return true;
 }
@@ -187,19 +192,24 @@ void pattern_close(struct pattern *pattern) {
 /* ---- searching ---- */
 
 void pattern_search_start(struct pattern_search *search, const struct pattern *pattern) {
-    *search = (struct pattern_search){.pattern = pattern, .last_end = SIZE_MAX};
-    if (pattern->code != NULL && pattern->scanner == NULL)
-        search->match = pcre2_match_data_create(1, NULL);
+    *search =
+        (struct pattern_search){.pattern = pattern, .last_end = SIZE_MAX, .work = WORK_A_TEXT};
+    if (pattern->code == NULL || pattern->scanner != NULL)
+        return;
+    search->match = pcre2_match_data_create(1, NULL);
+    search->context = pcre2_match_context_copy(pattern->context);
 }
 
 void pattern_search_in(struct pattern_search *search, struct text text) {
     search->text = text;
     search->at = 0;
     search->last_end = SIZE_MAX;
+    search->work += WORK_A_BYTE * text.size;
 }
 
 void pattern_search_end(struct pattern_search *search) {
     pcre2_match_data_free(search->match);
+    pcre2_match_context_free(search->context);
 }
 
 static bool next_literal(struct pattern_search *search, struct span *match) {
@@ -216,13 +226,54 @@ static bool next_literal(struct pattern_search *search, struct span *match) {
     return true;
 }
 
+static bool spend(struct pattern_search *search, size_t work) {
+    if (work > search->work)
+        return false;
+    search->work -= work;
+    return true;
+}
+
+/* PCRE2's answer where the text ends at `end`; unless that is its real end, PCRE2_ERROR_PARTIAL
+ * where that end was looked at. Steps are given by and by. */
+static int match_up_to(struct pattern_search *search, size_t end) {
+    uint32_t partial = end < search->text.size ? PCRE2_PARTIAL_HARD : 0;
+    for (uint32_t steps = FIRST_STEPS;; steps *= 10) {
+        pcre2_set_match_limit(search->context, steps);
+        int result =
+            pcre2_match(search->pattern->code, (const uint8_t *)search->text.bytes, end, search->at,
+                        PCRE2_NO_UTF_CHECK | partial, search->match, search->context);
+        if (result != PCRE2_ERROR_MATCHLIMIT || steps >= STEP_LIMIT ||
+            !spend(search, (size_t)10 * steps))
+            return result;
+    }
+}
+
+/*
+ * PCRE2's answer. Its steps do not count what simple repetitions run over, so that an expression
+ * like a(?=[^x]*$) would look at the whole text at each of its places: a match sees a window, which
+ * grows where that does not suffice, and all that is seen counts.
+ */
+static int match_next(struct pattern_search *search) {
+    const uint8_t *bytes = (const uint8_t *)search->text.bytes;
+    size_t left = search->text.size - search->at;
+    for (size_t window = FIRST_WINDOW; window < left; window *= 2) {
+        size_t end = utf8_back(bytes, search->at + window + 1);
+        int result = match_up_to(search, end);
+        bool certain = result >= 0 && pcre2_get_ovector_pointer(search->match)[1] < end;
+        if (certain ||
+            (result < 0 && result != PCRE2_ERROR_PARTIAL && result != PCRE2_ERROR_NOMATCH))
+            return result;
+        if (!spend(search, 2 * window))
+            return PCRE2_ERROR_MATCHLIMIT;
+    }
+    return match_up_to(search, search->text.size);
+}
+
 static bool next_expression(struct pattern_search *search, struct span *match,
                             struct error *error) {
-    const struct pattern *pattern = search->pattern;
     const uint8_t *bytes = (const uint8_t *)search->text.bytes;
     while (search->at <= search->text.size) {
-        int result = pcre2_match(pattern->code, bytes, search->text.size, search->at,
-                                 PCRE2_NO_UTF_CHECK, search->match, pattern->context);
+        int result = match_next(search);
         if (result == PCRE2_ERROR_NOMATCH)
             return false;
         if (result < 0) {
@@ -230,7 +281,8 @@ static bool next_expression(struct pattern_search *search, struct span *match,
             pcre2_get_error_message(result, message, sizeof message);
             return error_set(error,
                              "a regular expression of the tokenizer fails on this text: %s; an "
-                             "expression without nested repetitions would be right",
+                             "expression without nested repetitions and without repetitions that "
+                             "look far ahead would be right",
                              (char *)message);
         }
         const size_t *ends = pcre2_get_ovector_pointer(search->match);

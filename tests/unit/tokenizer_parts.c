@@ -187,6 +187,80 @@ static void an_expression_that_takes_for_ever_is_stopped(void **state) {
     }
 }
 
+/* Of 20 to 40 KiB; `parts` many times in turn, runs of spaces, letters and other signs too. */
+static void fill_long(struct random *random, struct buffer *text) {
+    static const char *const parts[] = {"the", " weak",  " ", "\n",  "\r\n",
+                                        "12",  "\u4e2d", "!", "'ll", "\t"};
+    text->size = 0;
+    while (text->size < 20000) {
+        const char *part = parts[random_below(random, sizeof parts / sizeof *parts)];
+        uint64_t times = random_below(random, 40) == 0 ? random_below(random, 5000) : 1;
+        for (; times > 0; times--)
+            buffer_append_text(text, part);
+    }
+}
+
+static void long_texts_match_the_same_by_hand_and_by_pcre2(void **state) {
+    (void)state;
+    struct random random;
+    struct buffer text = {0};
+    random_start(&random, &(struct random_name){.seed = 3, .purpose = "long texts"});
+    for (int i = 0; i < 40; i++) {
+        fill_long(&random, &text);
+        assert_same_matches(text_in(&text));
+    }
+    buffer_free(&text);
+}
+
+/* What other expressions make of long texts must not depend on how much of it a match was shown:
+ * what was in front of a place, and that the text goes on, are seen. */
+static void a_match_sees_as_much_of_a_text_as_it_asks_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *expression, *matches;
+    } cases[] = {{"b", "3000-3001 "},
+                 {"a+$", ""},
+                 {"a+(?=b)", "0-3000 "},
+                 {"a+\\z", ""},
+                 {"a+(?!a)", "0-3000 "},
+                 {"(?<=ab)\n", "3001-3002 "},
+                 {"(?<=a)$", ""},
+                 {"^c", "3002-3003 "},
+                 {"\\b", "0-0 3001-3001 3002-3002 3003-3003 "},
+                 {"(?:aa)+b\\n|\\n", "0-3002 "},
+                 {"[^a]\\n?c?", "3000-3003 "},
+                 {"\\Z", "3003-3003 "}};
+    struct buffer text = {0};
+    for (int i = 0; i < 3000; i++)
+        buffer_append_text(&text, "a");
+    buffer_append_text(&text, "b\nc");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer list = {0};
+        struct error error = {0};
+        assert_true(list_matches(cases[i].expression, true, text_in(&text), &list, &error));
+        if (!text_equal(text_in(&list), text_of(cases[i].matches)))
+            fail_msg("%s: \"%.*s\"", cases[i].expression, (int)list.size, (char *)list.data);
+        buffer_free(&list);
+    }
+    buffer_free(&text);
+}
+
+static void an_expression_whose_every_match_looks_far_ahead_is_stopped(void **state) {
+    (void)state;
+    enum { SIZE = 1000000 };
+    char *text = allocate(SIZE, 1);
+    memset(text, 'a', SIZE);
+    static const char *const hostile[] = {"a(?=[^x]*$)", "a[^x]*x|a", "a(?=a*)", "(?=.*y)a|a"};
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+        struct buffer list = {0};
+        struct error error = {0};
+        assert_false(list_matches(hostile[i], true, (struct text){text, SIZE}, &list, &error));
+        assert_non_null(strstr(error.text, "fails on this text: match limit exceeded"));
+        buffer_free(&list);
+    }
+    free(text);
+}
+
 /* ---- normalization ---- */
 
 static void normal_forms_are_those_of_utf8proc(void **state) {
@@ -683,6 +757,9 @@ int main(void) {
         cmocka_unit_test(expressions_mean_what_they_mean_in_ruby_s_syntax),
         cmocka_unit_test(expressions_that_differ_or_are_wrong_are_refused_by_name),
         cmocka_unit_test(an_expression_that_takes_for_ever_is_stopped),
+        cmocka_unit_test(long_texts_match_the_same_by_hand_and_by_pcre2),
+        cmocka_unit_test(a_match_sees_as_much_of_a_text_as_it_asks_for),
+        cmocka_unit_test(an_expression_whose_every_match_looks_far_ahead_is_stopped),
         cmocka_unit_test(normal_forms_are_those_of_utf8proc),
         cmocka_unit_test(a_text_of_combining_marks_is_sorted_in_time),
         cmocka_unit_test(what_is_not_utf_8_becomes_u_fffd_as_in_python),
