@@ -637,6 +637,31 @@ static void salvage_saves_every_whole_frame_and_what_a_cut_left(void **state) {
     free(path);
 }
 
+/* Each block of a frame holds the head of another, whose blocks are the rest of the same. */
+static void frames_within_each_other_are_salvaged_in_time(void **state) {
+    (void)state;
+    enum { FRAMES = 100000 };
+    char *path = in_folder("nested.rec");
+    struct buffer bytes = {0}, content = {0};
+    struct salvage salvage;
+    for (int ends = 0; ends < 2; ends++) {
+        bytes.size = content.size = 0;
+        for (int i = 0; i < FRAMES; i++) {
+            static const uint8_t head_and_block[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0x38, 6 << 3, 0, 0};
+            buffer_append(&bytes, head_and_block, sizeof head_and_block);
+        }
+        buffer_append(&bytes, ends ? "------\7\0\0" : "------", ends ? 9 : 6);
+        add_records(&content, 3, 10);
+        add_frame(&bytes, content.data, content.size);
+        write_bytes(path, bytes.data, bytes.size);
+        assert_int_equal(salvaged(path, &salvage), 3);
+        assert_in_range(salvage.frames, 1, FRAMES / 10);
+    }
+    buffer_free(&bytes);
+    buffer_free(&content);
+    free(path);
+}
+
 static void nothing_to_salvage_is_an_error(void **state) {
     (void)state;
     char *path = in_folder("nothing.rec"), *saved = in_folder("none.rec");
@@ -673,6 +698,7 @@ int main(void) {
         cmocka_unit_test(a_full_disk_is_told_by_name_and_stays_an_error),
         cmocka_unit_test(an_abandoned_file_never_appears),
         cmocka_unit_test(salvage_saves_every_whole_frame_and_what_a_cut_left),
+        cmocka_unit_test(frames_within_each_other_are_salvaged_in_time),
         cmocka_unit_test(nothing_to_salvage_is_an_error),
     };
     return cmocka_run_group_tests_name("stream", tests, make_folder, remove_folder);
