@@ -15,6 +15,7 @@
 #include <utf8proc.h>
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "text/charsmap.h"
 #include "text/normal_form.h"
@@ -22,6 +23,7 @@
 #include "text/token_model.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
+#include "text/vocabulary.h"
 
 #define GOLDEN "tests/golden/tokenizers/"
 
@@ -259,6 +261,53 @@ static void an_expression_whose_every_match_looks_far_ahead_is_stopped(void **st
         buffer_free(&list);
     }
     free(text);
+}
+
+/* ---- tables ---- */
+
+/* A file's author cannot know where tokens fall, and nothing that can be seen depends on it. */
+static void vocabularies_have_a_seed_each_and_answer_alike(void **state) {
+    (void)state;
+    enum { TOKENS = 1000 };
+    struct vocabulary one = {0}, two = {0};
+    struct error error = {0};
+    size_t same = 0;
+    for (int i = 0; i < TOKENS; i++) {
+        char token[16];
+        snprintf(token, sizeof token, "token %d", i);
+        assert_true(vocabulary_add(&one, text_of(token), i, &error));
+        assert_true(vocabulary_add(&two, text_of(token), i, &error));
+    }
+    for (size_t i = 0; i <= one.mask; i++)
+        same += one.table[i] != 0 && one.table[i] == two.table[i];
+    assert_in_range(same, 0, TOKENS / 4);
+    for (int i = 0; i < TOKENS; i++) {
+        assert_int_equal(vocabulary_id(&one, vocabulary_token(&two, i)), i);
+        assert_int_equal(vocabulary_id(&two, vocabulary_token(&one, i)), i);
+    }
+    vocabulary_free(&one);
+    vocabulary_free(&two);
+}
+
+/* Numbers that fell on one place of every table, whatever its size up to 2^20: multiples of 2^20
+ * under the factor's inverse, which a table with a seed scatters. */
+static void numbers_chosen_to_collide_are_scattered(void **state) {
+    (void)state;
+    enum { NUMBERS = 4096, PLACES = 1 << 13 };
+    static uint8_t taken[PLACES];
+    uint64_t factor = 0x9E3779B97F4A7C15u, inverse = factor, seed = hash_seed();
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - factor * inverse;
+    size_t different = 0;
+    for (uint64_t i = 0; i < NUMBERS; i++) {
+        uint64_t number = (i << 20 & UINT32_MAX) * inverse, old = number * factor;
+        assert_int_equal((old ^ old >> 32) & (PLACES - 1), 0);
+        size_t place = hash_number(seed, number) & (PLACES - 1);
+        different += !taken[place];
+        taken[place] = 1;
+    }
+    assert_in_range(different, NUMBERS / 2, NUMBERS);
+    assert_true(hash_seed() != seed);
 }
 
 /* ---- normalization ---- */
@@ -760,6 +809,8 @@ int main(void) {
         cmocka_unit_test(long_texts_match_the_same_by_hand_and_by_pcre2),
         cmocka_unit_test(a_match_sees_as_much_of_a_text_as_it_asks_for),
         cmocka_unit_test(an_expression_whose_every_match_looks_far_ahead_is_stopped),
+        cmocka_unit_test(vocabularies_have_a_seed_each_and_answer_alike),
+        cmocka_unit_test(numbers_chosen_to_collide_are_scattered),
         cmocka_unit_test(normal_forms_are_those_of_utf8proc),
         cmocka_unit_test(a_text_of_combining_marks_is_sorted_in_time),
         cmocka_unit_test(what_is_not_utf_8_becomes_u_fffd_as_in_python),
