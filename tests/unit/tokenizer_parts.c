@@ -144,6 +144,28 @@ static void expressions_mean_what_they_mean_in_ruby_s_syntax(void **state) {
         {"x*", "axb", "0-0 1-2 3-3 "}, /* no empty match right behind another */
         {"\\p{Han}+", "a\xE4\xB8\xAD", "1-4 "},
         {"(?i)K", "\xE2\x84\xAAk", "0-3 3-4 "},
+        /* + and ? behind an interval, and one without its lower end: as the tokenizers library */
+        {"a{1,2}+a", "aaaab", "0-4 "},
+        {"a{2}+b", "aaaab aab", "0-5 6-9 "},
+        {"a{2,}+a", "aaaa", "0-4 "},
+        {"(?:ab){1,2}+c", "ababababc", "0-9 "},
+        {"a{1,2}+?b", "aaaaab", "0-6 "},
+        {"a{2}++a", "aaaa", "1-4 "},
+        {"a{2}?b", "aab b", "0-3 4-5 "},
+        {"a{2}??b", "aabb", "0-3 3-4 "},
+        {"a{1,2}?b", "aab", "0-3 "},
+        {"a{,2}b", "aaabxb", "1-4 5-6 "},
+        {"a{,2}+b", "aaaaab", "0-6 "},
+        {"\\x{61}{1,2}+a", "aaaab", "0-4 "},
+        {"x[a]{1,2}+a", "xaaaab", "0-5 "},
+        {"x(a(?:b))(c|(d)){2}+", "xabcdcdc", "0-7 "},
+        {"\u00e9{1,2}+\u00e9", "\u00e9\u00e9\u00e9\u00e9", "0-8 "},
+        {"\\p{L}{1,3}+1", "abcde1", "0-6 "},
+        {"[]a]{2}+", "]a]a]", "0-4 "},
+        {"a{2}", "aaa", "0-2 "},
+        {"a{,}", "a{,}aa", "0-4 "},
+        {"\\{,2}", "{,2}{{,2}", "0-4 5-9 "},
+        {"[{,2}]+", "{,2}a", "0-4 "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer list = {0};
@@ -165,7 +187,8 @@ static void expressions_that_differ_or_are_wrong_are_refused_by_name(void **stat
                  {"\\h", "the escape \\h"},
                  {"[\\S]", "\\S or \\W inside [ ]"},
                  {"(a", "cannot be read: missing closing parenthesis"},
-                 {"\\C", "the escape"}};
+                 {"\\C", "the escape"},
+                 {"(?x)a {2}+", "a quantifier behind an interval under (?x)"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error error = {0};
         assert_null(pattern_open_expression(text_of(cases[i].expression), true, &error));
