@@ -88,8 +88,7 @@ static bool read_model(struct pipeline *pipeline, const json_t *section, const c
     return pipeline->model != NULL;
 }
 
-/* An added token's id is its own, and where the model has the token too, the model's. */
-static bool check_added(const struct pipeline *pipeline, struct error *error) {
+bool pipeline_check_added(const struct pipeline *pipeline, struct error *error) {
     const struct vocabulary *added = &pipeline->added.vocabulary;
     for (size_t i = 0; i < added->count; i++) {
         struct text text = vocabulary_token(added, added->words[i].id);
@@ -130,7 +129,7 @@ static bool pipeline_read(struct pipeline *pipeline, const json_t *root, struct 
         return error_place(error, "model");
     if (!added_tokens_open(&pipeline->added, json_object_get(root, "added_tokens"),
                            pipeline->normalizer, error) ||
-        !check_added(pipeline, error) ||
+        !pipeline_check_added(pipeline, error) ||
         !post_processor_read(json_object_get(root, "post_processor"), &pipeline->before,
                              &pipeline->after, error) ||
         !check_around(pipeline, &pipeline->before, error) ||

@@ -25,6 +25,9 @@ struct pipeline {
 
 void pipeline_close(void *pipeline);
 
+/* An added token's id is its own, and where the model has the token too, the model's. */
+bool pipeline_check_added(const struct pipeline *pipeline, struct error *error);
+
 /* "post_processor" of tokenizer.json: the tokens that it puts before and after a text. */
 bool post_processor_read(const json_t *section, struct token_list *before, struct token_list *after,
                          struct error *error);

@@ -29,7 +29,8 @@ void token_list_free(struct token_list *list);
 
 /*
  * Reads `path`/tokenizer.json, or else `path`/tokenizer.model, with what tokenizer_config.json
- * beside it says of the tokens around a text, or the file itself where `path` names one (JSON or
+ * beside it says of the tokens around a text and, beside the latter, it or added_tokens.json of
+ * added tokens, or the file itself where `path` names one (JSON or
  * not is seen from its first byte).
  */
 struct tokenizer *tokenizer_open(const char *path, struct error *error);

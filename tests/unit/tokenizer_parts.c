@@ -732,6 +732,76 @@ static void a_configuration_that_names_no_token_is_refused(void **state) {
     free(config);
 }
 
+static void write_beside(const char *folder, const char *name, const char *text) {
+    struct error error = {0};
+    char *path = path_join(folder, name);
+    assert_true(file_write(path, text, strlen(text), &error));
+    free(path);
+}
+
+/* The id of "<pad>" and whether it is special; and that "the<pad>the" has it between what it had.
+ */
+static void assert_pad(const char *folder, int32_t id, bool special) {
+    struct error error = {0};
+    struct token_list ids = {0};
+    struct tokenizer *tokenizer = tokenizer_open(folder, &error);
+    if (tokenizer == NULL)
+        fail_msg("%s", error.text);
+    assert_int_equal(tokenizer_id(tokenizer, text_of("<pad>")), id);
+    assert_int_equal(tokenizer_size(tokenizer), id + 1);
+    assert_true(tokenizer_is_special(tokenizer, id) == special);
+    assert_true(tokenizer_encode(tokenizer, text_of("the<pad>"), ENCODE_PLAIN, &ids, &error));
+    assert_int_equal(ids.count, 2);
+    assert_int_equal(ids.ids[1], id);
+    token_list_free(&ids);
+    tokenizer_close(tokenizer);
+}
+
+static void tokens_that_files_beside_a_model_add_are_added(void **state) {
+    (void)state;
+    char folder[] = "/tmp/lockpick-tokenizer-XXXXXX";
+    struct error error = {0};
+    assert_non_null(mkdtemp(folder));
+    copy_into(GOLDEN "sp-llama/tokenizer.model", folder, "tokenizer.model");
+    struct tokenizer *bare = tokenizer_open(folder, &error);
+    int32_t next = (int32_t)tokenizer_size(bare);
+    tokenizer_close(bare);
+    char *ids = format_text("{\"<pad>\":%d}", (int)next);
+    char *listed =
+        format_text("{\"added_tokens_decoder\":{\"1\":{\"content\":\"<s>\",\"special\":true},"
+                    "\"%d\":{\"content\":\"<pad>\",\"special\":true}}}",
+                    (int)next);
+    write_beside(folder, "added_tokens.json", ids);
+    assert_pad(folder, next, false);
+    write_beside(folder, "tokenizer_config.json", "{\"pad_token\":\"<pad>\"}");
+    assert_pad(folder, next, true);
+    write_beside(folder, "tokenizer_config.json", listed);
+    assert_pad(folder, next, true);
+    write_beside(folder, "added_tokens.json", "{\"ignored\":7}"); /* the configuration lists them */
+    assert_pad(folder, next, true);
+    static const struct {
+        const char *config, *ids, *says;
+    } cases[] = {
+        {"{\"added_tokens_decoder\":{\"1\":{\"content\":\"<pad>\"}}}", "{}",
+         "tokenizer_config.json: added_tokens_decoder: 1: the id of \"<pad>\" is another token's"},
+        {"{\"added_tokens_decoder\":{\"9\":{\"content\":\"<pad>\"}}}", "{}",
+         "tokenizer_config.json: added_tokens: the id of \"<pad>\" is not what"},
+        {"{\"added_tokens_decoder\":{\"x\":{\"content\":\"<pad>\"}}}", "{}", "'x' is no id from 0"},
+        {"{}", "{\"<pad>\":-1}",
+         "added_tokens.json: the id of \"<pad>\" is no whole number that fits"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_beside(folder, "tokenizer_config.json", cases[i].config);
+        write_beside(folder, "added_tokens.json", cases[i].ids);
+        assert_null(tokenizer_open(folder, &error));
+        if (strstr(error.text, cases[i].says) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", error.text, cases[i].says);
+    }
+    assert_true(remove_tree(folder, &error));
+    free(ids);
+    free(listed);
+}
+
 static void a_damaged_model_is_refused_at_every_length(void **state) {
     (void)state;
     struct buffer content = {0};
@@ -848,6 +918,7 @@ int main(void) {
         cmocka_unit_test(a_template_stands_where_a_llama_configuration_is_silent),
         cmocka_unit_test(a_configuration_that_names_no_token_is_refused),
         cmocka_unit_test(a_character_map_that_goes_round_in_circles_matches_a_bounded_prefix),
+        cmocka_unit_test(tokens_that_files_beside_a_model_add_are_added),
         cmocka_unit_test(a_damaged_model_is_refused_at_every_length),
         cmocka_unit_test(what_is_not_supported_is_named_with_its_section),
     };
