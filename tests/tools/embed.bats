@@ -121,3 +121,18 @@ encoder() {
     [ "$(records count e.rec)" = 1 ]
     [ "$(field bad.rec id)" = '"b"' ]
 }
+
+@test "an encoder that wants lower case gets it" {
+    encoder
+    printf '%s\n' '{"id":"a","completion":"w7 w8"}' '{"id":"b","completion":"W7 W8"}' | records make -q -o t.rec
+    embed -q -d cpu -t 1 -m bert -o as-is.rec t.rec
+    [ "$(field as-is.rec embedding | sort -u | wc -l)" = 2 ]
+    echo '{"max_seq_length":20,"do_lower_case":true}' >bert/sentence_bert_config.json
+    embed -q -d cpu -t 1 -m bert -o lower.rec t.rec
+    [ "$(field lower.rec embedding | sort -u | wc -l)" = 1 ]
+    [ "$(field lower.rec embedding | head -n 1)" = "$(field as-is.rec embedding | head -n 1)" ]
+    echo '{"do_lower_case":1}' >bert/sentence_bert_config.json
+    run embed -q -d cpu -t 1 -m bert t.rec -o no.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"sentence_bert_config.json: 'do_lower_case' is neither true nor false"* ]]
+}

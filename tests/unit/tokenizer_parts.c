@@ -382,6 +382,23 @@ static void a_text_of_combining_marks_is_sorted_in_time(void **state) {
 
 /* ---- UTF-8 ---- */
 
+/* As str.lower() has them. */
+static void texts_are_brought_to_lower_case(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"Hello W7!", "hello w7!"},
+                                           {"ÄÖ ẞ Ж", "äö ß ж"},
+                                           {"ΟΔΟΣ ΣΟΦΟΣ. Σ ΣΣ", "οδος σοφος. σ σς"},
+                                           {"İ", "i\u0307"},
+                                           {"A\xff", "a\ufffd"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer lower = {0};
+        utf8_lower(text_of(cases[i][0]), &lower);
+        if (!text_equal(text_in(&lower), text_of(cases[i][1])))
+            fail_msg("%s: %.*s", cases[i][0], (int)lower.size, (char *)lower.data);
+        buffer_free(&lower);
+    }
+}
+
 static void what_is_not_utf_8_becomes_u_fffd_as_in_python(void **state) {
     (void)state;
     /* b"…".decode(errors="replace") */
@@ -906,6 +923,7 @@ int main(void) {
         cmocka_unit_test(numbers_chosen_to_collide_are_scattered),
         cmocka_unit_test(normal_forms_are_those_of_utf8proc),
         cmocka_unit_test(a_text_of_combining_marks_is_sorted_in_time),
+        cmocka_unit_test(texts_are_brought_to_lower_case),
         cmocka_unit_test(what_is_not_utf_8_becomes_u_fffd_as_in_python),
         cmocka_unit_test(cutting_where_no_token_reaches_across_changes_no_ids),
         cmocka_unit_test(words_of_a_megabyte_are_encoded_in_time),
