@@ -277,8 +277,11 @@ static bool put_text(struct output_file *file, struct buffer *text, bool all, st
 
 /* A line of text about a stream, with control characters of its name taken out. */
 static void add_line(struct buffer *text, const char *line) {
-    for (; *line != '\0'; line++)
-        buffer_append(text, (uint8_t)*line < 0x20 || *line == 0x7f ? "?" : line, 1);
+    while (*line != '\0') {
+        size_t size = control_size(line);
+        buffer_append(text, size > 0 ? "?" : line, 1);
+        line += size > 0 ? size : 1;
+    }
     buffer_append(text, "\n", 1);
 }
 

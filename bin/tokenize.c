@@ -178,6 +178,8 @@ static bool convert_lines(struct run *run, const char *path, struct error *error
     bool fine = reader != NULL;
     while (fine && line_reader_next(reader, &line, error)) {
         fine = convert(run, line, error);
+        if (fine && stop_requested()) /* convert_all() says so */
+            break;
         if (!fine)
             error_place(error, "%s: line %llu", line_reader_name(reader),
                         (unsigned long long)line_reader_number(reader));

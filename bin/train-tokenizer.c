@@ -87,6 +87,10 @@ static bool add_stream(struct bpe_trainer *trainer, const char *path, uint64_t *
 
     while (reader != NULL && (result = record_reader_next(reader, &record, error)) == READ_RECORD) {
         char name[96];
+        if (stop_requested()) {
+            error_set(error, "stopped by a signal");
+            break;
+        }
         if (add_record(trainer, &record, error))
             continue;
         record_describe(&record, record_reader_count(reader), name);
@@ -116,7 +120,9 @@ static bool learn(const struct invocation *invocation, struct bpe_trainer *train
     bool fine =
         bpe_trainer_finish(trainer, &json, &size, error) && output_open(&file, output, error);
     if (fine) {
-        fine = output_write(&file, json.data, json.size, error) && output_commit(&file, error);
+        fine = output_write(&file, json.data, json.size, error) &&
+               (!stop_requested() || error_set(error, "stopped by a signal")) &&
+               output_commit(&file, error);
         output_abandon(&file);
     }
     buffer_free(&json);

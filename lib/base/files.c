@@ -66,13 +66,25 @@ static bool open_hidden(struct output_file *file, struct error *error) {
     return error_set_errno(error, "%s: cannot be written", file->path);
 }
 
+/* Whether the path names an open descriptor: /dev/stdout, /dev/fd/3, /proc/self/fd/3 and the like,
+ * /proc/self/task/7/fd/3 too. */
+static bool names_descriptor(const char *path) {
+    static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(path, names[i]) == 0)
+            return true;
+    const char *last = strrchr(path, '/');
+    bool number = last != NULL && last[1 + strspn(last + 1, "0123456789")] == '\0';
+    return number && ((last - path == 7 && strncmp(path, "/dev/fd/", 8) == 0) ||
+                      (strncmp(path, "/proc/", 6) == 0 && strncmp(last - 3, "/fd", 3) == 0));
+}
+
 /*
- * Devices, pipes, and what goes by a name like /dev/stdout or /dev/fd/3: even if a regular file
- * lies behind that, its name here is a link of the system, which must not be replaced.
+ * Devices, pipes, and descriptors by name: even if a regular file lies behind that, its name here
+ * is a link of the system, which must not be replaced.
  */
 static bool goes_direct(const char *path, const struct stat *status) {
-    return !S_ISREG(status->st_mode) || strncmp(path, "/dev/", 5) == 0 ||
-           strncmp(path, "/proc/", 6) == 0;
+    return !S_ISREG(status->st_mode) || names_descriptor(path);
 }
 
 /* The path as named, or what it points to where it is a symbolic link to something. */

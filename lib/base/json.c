@@ -7,9 +7,10 @@
 
 #include "base/files.h"
 
-json_t *json_parse(const void *bytes, size_t size, struct error *error) {
+static json_t *parse(const void *bytes, size_t size, size_t flags, struct error *error) {
     json_error_t trouble;
-    json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &trouble);
+    json_t *value =
+        json_loadb(bytes, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | flags, &trouble);
     if (value == NULL) {
         error_set(error, "line %d, column %d: no JSON: %s", trouble.line, trouble.column,
                   trouble.text);
@@ -21,6 +22,14 @@ json_t *json_parse(const void *bytes, size_t size, struct error *error) {
         return NULL;
     }
     return value;
+}
+
+json_t *json_parse(const void *bytes, size_t size, struct error *error) {
+    return parse(bytes, size, 0, error);
+}
+
+json_t *json_parse_as_reals(const void *bytes, size_t size, struct error *error) {
+    return parse(bytes, size, JSON_DECODE_INT_AS_REAL, error);
 }
 
 json_t *json_file(const char *path, size_t limit, struct error *error) {

@@ -15,6 +15,8 @@
 
 /* A new reference, or NULL. The root must be an object. */
 json_t *json_parse(const void *bytes, size_t size, struct error *error);
+/* The same with whole numbers as reals, where a file may have some that no integer holds. */
+json_t *json_parse_as_reals(const void *bytes, size_t size, struct error *error);
 json_t *json_file(const char *path, size_t limit, struct error *error);
 
 /*

@@ -40,15 +40,24 @@ static void wait_passively(char **argv) {
     execv("/proc/self/exe", argv); /* where that fails, on with active waiting */
 }
 
-/* Bytes that could move the cursor or end the line are shown as \xNN; UTF-8 passes. */
+size_t control_size(const char *text) {
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+        return 2;
+    return c[0] < 0x20 || c[0] == 0x7f;
+}
+
+/* Characters that could move the cursor or end the line are shown as \xNN; other UTF-8 passes. */
 static void print_line(const char *name, const char *text) {
     struct buffer line = {0};
     buffer_format(&line, "%s: ", name);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f)
-            buffer_format(&line, "\\x%02x", *c);
-        else
-            buffer_append(&line, c, 1);
+    while (*text != '\0') {
+        size_t size = control_size(text);
+        for (size_t i = 0; i < size; i++)
+            buffer_format(&line, "\\x%02x", (unsigned char)text[i]);
+        if (size == 0)
+            buffer_append(&line, text++, 1);
+        text += size;
     }
     buffer_append_text(&line, "\n");
     fwrite(line.data, 1, line.size, stderr);

@@ -49,6 +49,10 @@ void tool_say(const struct invocation *invocation, const char *format, ...)
 void tool_warn(const struct invocation *invocation, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Bytes of the control character (C0, DEL or C1 in UTF-8) that `text`, which is not empty, begins
+ * with; 0: it begins with none. Terminals obey them. */
+size_t control_size(const char *text);
+
 /* Whether SIGINT or SIGTERM came. Blocking reads end with EINTR then. */
 bool stop_requested(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "text/ngrams.h"
+#include "text/unicode.h"
 
 enum { ROOM = 8192 }; /* tokens in one pass of the encoder */
 
@@ -32,6 +33,7 @@ struct embedder {
     int32_t *offsets; /* [2 · batch + 1] */
     float *vectors;   /* [2 · batch, dimensions] */
     struct buffer packed;
+    struct buffer lower; /* a text in lower case, for encoders that want it */
 };
 
 /* The last part of a path: "models/minilm/" is minilm. */
@@ -92,6 +94,7 @@ void embedder_close(struct embedder *embedder) {
     encoder_close(embedder->encoder);
     token_list_free(&embedder->tokens);
     buffer_free(&embedder->packed);
+    buffer_free(&embedder->lower);
     free(embedder->name);
     free(embedder->records);
     free(embedder->jobs);
@@ -112,11 +115,21 @@ static bool add_tokens(struct embedder *embedder, struct text text, struct error
     struct token_list *tokens = &embedder->tokens;
     size_t start = (size_t)embedder->offsets[embedder->job_count];
     size_t longest = (size_t)embedder->sentences.longest;
+    if (embedder->sentences.lower_case) {
+        embedder->lower.size = 0;
+        utf8_lower(text, &embedder->lower);
+        text = (struct text){(const char *)embedder->lower.data, embedder->lower.size};
+    }
     if (!encoder_encode(embedder->encoder, text, ENCODE_ADD_SPECIAL | ENCODE_LITERAL, tokens,
                         error))
         return false;
     if (tokens->count == start)
         return error_set(error, "the text has no tokens");
+    for (size_t i = start; i < tokens->count; i++)
+        if (tokens->ids[i] >= embedder->sentences.model->config.vocabulary)
+            return error_set(error, "token id %d is beyond the model's vocabulary of %lld",
+                             (int)tokens->ids[i],
+                             (long long)embedder->sentences.model->config.vocabulary);
     if (tokens->count - start > longest) {
         int32_t last = tokens->ids[tokens->count - 1];
         tokens->count = start + longest;

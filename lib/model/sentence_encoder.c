@@ -96,8 +96,9 @@ static bool read_settings(struct sentence_encoder *encoder, struct error *error)
     if (!fine || !read_optional(&json, encoder->model, lengths, error))
         return false;
     fine = json == NULL ||
-           json_get_integer(json, "max_seq_length", false, positions, 1, positions,
-                            &encoder->longest, error) ||
+           (json_get_integer(json, "max_seq_length", false, positions, 1, positions,
+                             &encoder->longest, error) &&
+            json_get_boolean(json, "do_lower_case", false, false, &encoder->lower_case, error)) ||
            error_place(error, "%s/%s", encoder->model->directory, lengths);
     json_decref(json);
     return fine;

@@ -17,6 +17,7 @@ struct sentence_encoder {
     struct model *model; /* borrowed */
     enum pooling_kind pooling;
     bool normalized; /* embeddings have length 1 */
+    bool lower_case; /* texts are to be brought to lower case before they become tokens */
     int64_t longest; /* tokens of a text, special ones included, at most */
 
     struct transformer transformer;

@@ -43,6 +43,12 @@ bool frame_read_mark(uint32_t magic, const uint8_t *payload, size_t size, struct
         return error_set(error, "a skippable frame that is not lockpick's; a stream holds none");
     if (!record_parse(map, payload + SIGNATURE_SIZE, size - SIGNATURE_SIZE, error))
         return error_place(error, magic == MAGIC_END ? "damaged end mark" : "damaged provenance");
+    if (map->count > MARK_FIELDS_LIMIT)
+        return error_set(error,
+                         "%s with %zu fields; at most %d are read, and 'records salvage' saves the "
+                         "records alone",
+                         magic == MAGIC_END ? "an end mark" : "provenance", map->count,
+                         MARK_FIELDS_LIMIT);
     int64_t format;
     if (magic != MAGIC_PROVENANCE)
         return true;

@@ -14,6 +14,7 @@ enum {
     STREAM_FORMAT = 1,        /* the format version of provenance */
     FRAME_TARGET = 1 << 20,   /* bytes of records that close a frame */
     MARK_LIMIT = 16 << 20,    /* payload of a skippable frame */
+    MARK_FIELDS_LIMIT = 1000, /* fields of a mark, which has about ten */
     WINDOW_LOG_LIMIT = 27,    /* zstd's own default for streaming: 128 MiB */
     RECORD_LIMIT = 256 << 20, /* bytes of one record */
     DEFAULT_LEVEL = 1, /* half the time of level 3, 1 to 12 % larger: tests/bench/RESULTS.md */

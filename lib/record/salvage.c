@@ -8,13 +8,20 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <zstd.h>
-#include <zstd_errors.h>
 
 #include "base/files.h"
 #include "base/tool.h"
 #include "record/frames.h"
 
 enum { FRAME_LIMIT = 2 * RECORD_LIMIT }; /* larger frames are counted as damaged */
+
+/*
+ * What frames that turn out damaged may cost, in bytes walked over and made: so much in any case,
+ * and so much a byte of the file. Damage alone stays far below; only frames made to begin within
+ * each other have more, and then the search goes on behind a damaged frame and not within it.
+ */
+#define EFFORT_OF_A_FILE ((uint64_t)1 << 30)
+#define EFFORT_OF_A_BYTE 64
 
 struct walk {
     const uint8_t *bytes;
@@ -24,6 +31,7 @@ struct walk {
     struct record record;
     struct record_writer *writer;
     struct salvage *salvage;
+    uint64_t effort; /* left for damaged frames */
 };
 
 /* The size of the skippable frame of ours at `at`; 0 where there is none. */
@@ -45,6 +53,39 @@ static size_t next_start(const struct walk *walk, size_t at) {
     while (at < walk->size && !is_zstd(walk, at) && mark_size(walk, at) == 0)
         at++;
     return at;
+}
+
+/*
+ * Where the zstd frame at `at` ends by the sizes of its blocks (RFC 8878, 3.1.1). False where they
+ * make no sense or, *cut then, go beyond the file; *end is how far the walk over them came.
+ */
+static bool frame_end(const struct walk *walk, size_t at, size_t *end, bool *cut) {
+    static const size_t size_bytes[] = {0, 2, 4, 8}, dictionary_bytes[] = {0, 1, 2, 4};
+    *end = at;
+    *cut = true;
+    if (walk->size - at < 5)
+        return false;
+    uint8_t about = walk->bytes[at + 4];
+    bool single = about >> 5 & 1, last = false;
+    at += 5 + !single + dictionary_bytes[about & 3] + size_bytes[about >> 6];
+    at += single && about >> 6 == 0;
+    while (!last) {
+        if (at > walk->size || walk->size - at < 3)
+            return false;
+        *end = at;
+        const uint8_t *block = walk->bytes + at;
+        uint32_t head = block[0] | (uint32_t)block[1] << 8 | (uint32_t)block[2] << 16;
+        unsigned kind = head >> 1 & 3;
+        last = head & 1;
+        *cut = kind != 3; /* reserved */
+        if (!*cut)
+            return false;
+        at += 3 + (kind == 1 ? 1 : head >> 3); /* 1: one byte, repeated */
+    }
+    at += about >> 2 & 1 ? 4 : 0;
+    *cut = at > walk->size;
+    *end = *cut ? *end : at;
+    return !*cut;
 }
 
 /* Decompresses into `content`, as far as it goes; true when the frame came to its right end. */
@@ -88,26 +129,28 @@ static bool take_records(struct walk *walk, bool *whole, struct error *error) {
 
 /* The zstd frame at `*at`; moves behind it, or one byte on where it is damaged. */
 static bool take_frame(struct walk *walk, size_t *at, struct error *error) {
-    size_t left = walk->size - *at;
-    size_t size = ZSTD_findFrameCompressedSize(walk->bytes + *at, left);
-    bool whole = true;
-    if (!ZSTD_isError(size) && decompress(walk, *at, size)) {
-        *at += size;
+    size_t end;
+    bool whole = true, cut;
+    bool ends = frame_end(walk, *at, &end, &cut);
+    if (ends && decompress(walk, *at, end - *at)) {
+        *at = end;
         if (!take_records(walk, &whole, error))
             return false;
         walk->salvage->frames += !whole;
         return true;
     }
     walk->salvage->frames++;
-    bool cut = ZSTD_getErrorCode(size) == ZSTD_error_srcSize_wrong &&
-               next_start(walk, *at + 1) == walk->size;
-    if (!cut) {
-        (*at)++;
-        walk->salvage->bytes++;
+    uint64_t effort = end - *at + (ends ? walk->content.size : 0);
+    bool searches = effort <= walk->effort;
+    walk->effort -= searches ? effort : walk->effort;
+    size_t next = searches || end == *at ? *at + 1 : end;
+    if (!cut || next_start(walk, next) < walk->size) {
+        walk->salvage->bytes += next - *at;
+        *at = next;
         return true;
     }
-    decompress(walk, *at, left);
-    walk->salvage->bytes += left;
+    decompress(walk, *at, walk->size - *at);
+    walk->salvage->bytes += walk->size - *at;
     *at = walk->size;
     return take_records(walk, &whole, error);
 }
@@ -143,6 +186,7 @@ bool record_salvage(const char *path, struct record_writer *writer, struct salva
                         .size = file.size,
                         .writer = writer,
                         .salvage = salvage,
+                        .effort = EFFORT_OF_A_FILE + EFFORT_OF_A_BYTE * (uint64_t)file.size,
                         .zstd = ZSTD_createDCtx()};
     *salvage = (struct salvage){0};
     bool fine = walk.zstd != NULL || error_set(error, "no memory to decompress");

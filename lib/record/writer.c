@@ -108,10 +108,14 @@ static bool close_frame(struct record_writer *writer, struct error *error) {
     return fine;
 }
 
-static bool record_added(struct record_writer *writer, size_t size, struct error *error) {
-    if (size > RECORD_LIMIT)
-        return error_set(error, "a record of %zu bytes; at most %d MiB are written, split it", size,
-                         RECORD_LIMIT >> 20);
+/* The frame must not keep anything of a record that is refused: it may go on with others. */
+static bool record_too_large(size_t size, struct error *error) {
+    return size > RECORD_LIMIT &&
+           !error_set(error, "a record of %zu bytes; at most %d MiB are written, split it", size,
+                      RECORD_LIMIT >> 20);
+}
+
+static bool record_added(struct record_writer *writer, struct error *error) {
     writer->count++;
     return writer->frame->size < FRAME_TARGET || close_frame(writer, error);
 }
@@ -120,13 +124,19 @@ bool record_writer_add(struct record_writer *writer, const struct record *record
                        struct error *error) {
     size_t before = writer->frame->size;
     record_pack(record, writer->frame);
-    return record_added(writer, writer->frame->size - before, error);
+    if (record_too_large(writer->frame->size - before, error)) {
+        writer->frame->size = before;
+        return false;
+    }
+    return record_added(writer, error);
 }
 
 bool record_writer_add_packed(struct record_writer *writer, const uint8_t *bytes, size_t size,
                               struct error *error) {
+    if (record_too_large(size, error))
+        return false;
     buffer_append(writer->frame, bytes, size);
-    return record_added(writer, size, error);
+    return record_added(writer, error);
 }
 
 bool record_writer_flush(struct record_writer *writer, struct error *error) {

@@ -2,6 +2,7 @@
 #include "text/added_tokens.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "text/tokenizer_class.h"
 #include "text/unicode.h"
@@ -93,22 +94,29 @@ bool added_tokens_add(struct added_tokens *added, struct text content, struct ad
     return add_to_trie(added, content, (int32_t)added->count - 1, normalizer, error);
 }
 
-static bool add_entry(struct added_tokens *added, const json_t *entry,
-                      const struct normalizer *normalizer, struct error *error) {
+/* All of an entry but its id. */
+static bool read_entry(const json_t *entry, struct added_token *token, struct text *text,
+                       struct error *error) {
     const json_t *content = json_object_get(entry, "content");
-    struct added_token token = {0};
-    int64_t id;
     if (!json_is_string(content))
         return error_set(error, "'content' is no text");
-    if (!json_get_integer(entry, "id", true, 0, 0, VOCABULARY_MOST - 1, &id, error) ||
-        !json_get_boolean(entry, "single_word", false, false, &token.single_word, error) ||
-        !json_get_boolean(entry, "lstrip", false, false, &token.left_strip, error) ||
-        !json_get_boolean(entry, "rstrip", false, false, &token.right_strip, error) ||
-        !json_get_boolean(entry, "special", false, false, &token.special, error) ||
-        !json_get_boolean(entry, "normalized", false, !token.special, &token.normalized, error))
+    *text = (struct text){json_string_value(content), json_string_length(content)};
+    return json_get_boolean(entry, "single_word", false, false, &token->single_word, error) &&
+           json_get_boolean(entry, "lstrip", false, false, &token->left_strip, error) &&
+           json_get_boolean(entry, "rstrip", false, false, &token->right_strip, error) &&
+           json_get_boolean(entry, "special", false, false, &token->special, error) &&
+           json_get_boolean(entry, "normalized", false, !token->special, &token->normalized, error);
+}
+
+static bool add_entry(struct added_tokens *added, const json_t *entry,
+                      const struct normalizer *normalizer, struct error *error) {
+    struct added_token token = {0};
+    struct text text;
+    int64_t id;
+    if (!read_entry(entry, &token, &text, error) ||
+        !json_get_integer(entry, "id", true, 0, 0, VOCABULARY_MOST - 1, &id, error))
         return false;
     token.id = (int32_t)id;
-    struct text text = {json_string_value(content), json_string_length(content)};
     return added_tokens_add(added, text, token, normalizer, error);
 }
 
@@ -121,6 +129,64 @@ bool added_tokens_open(struct added_tokens *added, const json_t *section,
     for (size_t i = 0; i < json_array_size(section); i++)
         if (!add_entry(added, json_array_get(section, i), normalizer, error))
             return error_place(error, "added_tokens[%zu]", i);
+    return true;
+}
+
+bool added_tokens_read_decoder(struct added_tokens *added, const json_t *section,
+                               struct error *error) {
+    const char *key;
+    json_t *entry;
+    if (section == NULL || json_is_null(section))
+        return true;
+    if (!json_is_object(section) || json_object_size(section) > MOST_ADDED)
+        return error_set(error, "added_tokens_decoder must be an object of at most %d tokens",
+                         MOST_ADDED);
+    json_object_foreach((json_t *)(uintptr_t)section, key, entry) {
+        struct added_token token = {0};
+        struct text text;
+        char *end;
+        long id = strtol(key, &end, 10);
+        if (*key < '0' || *key > '9' || *end != '\0' || id >= VOCABULARY_MOST)
+            return error_set(error, "added_tokens_decoder: '%.40s' is no id from 0 to %d", key,
+                             VOCABULARY_MOST - 1);
+        token.id = (int32_t)id;
+        bool fine = read_entry(entry, &token, &text, error);
+        token.normalized = false;
+        if (!fine || !added_tokens_add(added, text, token, NULL, error))
+            return error_place(error, "added_tokens_decoder: %s", key);
+    }
+    return true;
+}
+
+/* Whether a "…_token" of the configuration is this text, or has it for its content. */
+static bool is_named(const json_t *config, const char *text) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)config, key, value) {
+        size_t size = strlen(key);
+        const json_t *content = json_is_object(value) ? json_object_get(value, "content") : value;
+        if (size > 6 && strcmp(key + size - 6, "_token") == 0 && json_is_string(content) &&
+            strcmp(json_string_value(content), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool added_tokens_read_ids(struct added_tokens *added, json_t *ids, const json_t *config,
+                           struct error *error) {
+    const char *text;
+    json_t *id;
+    if (json_object_size(ids) > MOST_ADDED)
+        return error_set(error, "more than %d tokens", MOST_ADDED);
+    json_object_foreach(ids, text, id) {
+        struct added_token token = {.special = is_named(config, text)};
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) >= VOCABULARY_MOST)
+            return refuse_quoted(error, "the id of", text_of(text), "is no whole number that fits");
+        token.id = (int32_t)json_integer_value(id);
+        if (!added_tokens_add(added, text_of(text), token, NULL, error))
+            return false;
+    }
     return true;
 }
 

@@ -42,6 +42,14 @@ struct added_tokens {
  * normalized text go through. */
 bool added_tokens_open(struct added_tokens *added, const json_t *section,
                        const struct normalizer *normalizer, struct error *error);
+/* "added_tokens_decoder" of tokenizer_config.json: ids as text with what the section has. All are
+ * looked for in raw text. */
+bool added_tokens_read_decoder(struct added_tokens *added, const json_t *section,
+                               struct error *error);
+/* added_tokens.json: texts with ids; special where `config`, tokenizer_config.json or NULL, has
+ * them for a token of its own. */
+bool added_tokens_read_ids(struct added_tokens *added, json_t *ids, const json_t *config,
+                           struct error *error);
 bool added_tokens_add(struct added_tokens *added, struct text content, struct added_token token,
                       const struct normalizer *normalizer, struct error *error);
 void added_tokens_close(struct added_tokens *added);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "text/token_model.h"
 #include "text/tokenizer_class.h"
 #include "text/unicode.h"
@@ -36,6 +37,7 @@ struct bpe {
     struct vocabulary parts;  /* SentencePiece: characters that only stand inside pieces */
     struct merge *merges;     /* [mask + 1] */
     size_t mask, merge_count;
+    uint64_t seed; /* of the table of merges */
     struct word_cuts cuts;
 };
 
@@ -43,8 +45,7 @@ struct bpe {
 
 static inline size_t merge_slot(const struct bpe *bpe, int32_t left, int32_t right) {
     uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    key *= 0x9E3779B97F4A7C15u;
-    size_t slot = (key ^ key >> 32) & bpe->mask;
+    size_t slot = hash_number(bpe->seed, key) & bpe->mask;
     while (bpe->merges[slot].left >= 0 &&
            (bpe->merges[slot].left != left || bpe->merges[slot].right != right))
         slot = (slot + 1) & bpe->mask;
@@ -208,6 +209,7 @@ static bool bpe_encode(const struct token_model *model, struct model_scratch *sc
 
 static struct bpe *bpe_new(const struct vocabulary *vocabulary) {
     struct bpe *bpe = allocate(1, sizeof *bpe);
+    bpe->seed = hash_seed();
     bpe->model.close = bpe_close;
     bpe->model.encode = bpe_encode;
     bpe->model.vocabulary = vocabulary;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/tool.h"
 #include "text/bpe_pairs.h"
 #include "text/pre_tokenizer.h"
 #include "text/token_model.h"
@@ -352,7 +353,8 @@ bool bpe_trainer_finish(struct bpe_trainer *trainer, struct buffer *out, int64_t
     start_symbols(trainer);
     while (trainer->tokens.size < trainer->training->vocabulary &&
            (best = best_pair(trainer)) != NULL)
-        if (!merge(trainer, *best, error))
+        if (!merge(trainer, *best, error) ||
+            (stop_requested() && !error_set(error, "stopped by a signal")))
             return false;
     *size = trainer->tokens.size;
     write_tokenizer(trainer, out);

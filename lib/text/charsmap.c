@@ -12,6 +12,7 @@
 #include "text/unicode.h"
 
 #define MOST_REPLACEMENT 256
+#define MOST_MATCH 256
 
 struct charsmap {
     struct buffer strings; /* ends with a zero byte */
@@ -65,11 +66,12 @@ static size_t children_of(uint32_t unit) {
     return (size_t)(unit >> 10) << ((unit & 1u << 9) >> 6);
 }
 
-/* The first or the longest prefix of the text in the map. */
+/* The first or the longest prefix of the text in the map. A damaged map may lead round in circles,
+ * so that no more than MOST_MATCH bytes are looked at. */
 static size_t find_prefix(const struct charsmap *map, struct text text, bool longest,
                           struct text *replacement) {
     size_t node = children_of(map->units[0]), found = 0, value = 0;
-    for (size_t i = 0; i < text.size; i++) {
+    for (size_t i = 0; i < text.size && i < MOST_MATCH; i++) {
         uint8_t label = (uint8_t)text.bytes[i];
         node ^= label;
         if (node >= map->count || (map->units[node] & (1u << 31 | 0xFF)) != label)

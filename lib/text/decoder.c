@@ -16,6 +16,8 @@
 
 #define MOST_CONTENT 256
 #define MOST_STEPS 16
+/* Bytes that all Replace steps together make of one. */
+#define MOST_GROWTH 256
 
 struct step;
 
@@ -42,6 +44,7 @@ struct step {
 struct decoder {
     struct step *steps;
     size_t count;
+    size_t growth; /* at most MOST_GROWTH; while opening */
 };
 
 struct decoding {
@@ -299,6 +302,11 @@ static bool add_replace(struct decoder *decoder, const json_t *section, struct e
         return false;
     if (*from == '\0')
         return error_set(error, "the pattern is empty");
+    if (strlen(to) > strlen(from))
+        decoder->growth *= (strlen(to) + strlen(from) - 1) / strlen(from);
+    if (decoder->growth > MOST_GROWTH)
+        return error_set(error, "makes, with those before it, more than %d bytes of one",
+                         MOST_GROWTH);
     return add_step(decoder, (struct step){.whole = true,
                                            .take = take_replaced,
                                            .pattern = copy_text(from),
@@ -397,6 +405,7 @@ static bool add_section(struct decoder *decoder, const json_t *section, int dept
 
 struct decoder *decoder_open(const json_t *section, struct error *error) {
     struct decoder *decoder = allocate(1, sizeof *decoder);
+    decoder->growth = 1;
     if (section == NULL || json_is_null(section)) {
         add_step(decoder, (struct step){.whole = true, .take = take_joined});
         return decoder;

@@ -43,13 +43,16 @@ struct pattern_search {
     struct text text;
     size_t at;
     size_t last_end; /* of the last match; SIZE_MAX: none */
+    size_t work;     /* left for matches that look far or take many steps */
     void *match;     /* PCRE2's data */
+    void *context;   /* PCRE2's limits */
 };
 
 void pattern_search_start(struct pattern_search *search, const struct pattern *pattern);
 /* The same search, now in another text. */
 void pattern_search_in(struct pattern_search *search, struct text text);
-/* False at the end, and on an error: an expression that takes too many steps. */
+/* False at the end, and on an error: an expression that takes too many steps for one match, or
+ * with all matches more than a bound that is linear in the size of the texts. */
 bool pattern_search_next(struct pattern_search *search, struct span *match, struct error *error);
 void pattern_search_end(struct pattern_search *search);
 

@@ -88,8 +88,7 @@ static bool read_model(struct pipeline *pipeline, const json_t *section, const c
     return pipeline->model != NULL;
 }
 
-/* An added token's id is its own, and where the model has the token too, the model's. */
-static bool check_added(const struct pipeline *pipeline, struct error *error) {
+bool pipeline_check_added(const struct pipeline *pipeline, struct error *error) {
     const struct vocabulary *added = &pipeline->added.vocabulary;
     for (size_t i = 0; i < added->count; i++) {
         struct text text = vocabulary_token(added, added->words[i].id);
@@ -130,20 +129,19 @@ static bool pipeline_read(struct pipeline *pipeline, const json_t *root, struct 
         return error_place(error, "model");
     if (!added_tokens_open(&pipeline->added, json_object_get(root, "added_tokens"),
                            pipeline->normalizer, error) ||
-        !check_added(pipeline, error) ||
+        !pipeline_check_added(pipeline, error) ||
         !post_processor_read(json_object_get(root, "post_processor"), &pipeline->before,
                              &pipeline->after, error) ||
         !check_around(pipeline, &pipeline->before, error) ||
         !check_around(pipeline, &pipeline->after, error))
         return false;
-    pipeline->bos = pipeline->before.count > 0 ? pipeline->before.ids[0] : -1;
-    pipeline->eos = pipeline->after.count > 0 ? pipeline->after.ids[pipeline->after.count - 1] : -1;
     pipeline->decoder = decoder_open(json_object_get(root, "decoder"), error);
     return pipeline->decoder != NULL;
 }
 
 static void *pipeline_open(const json_t *root, struct error *error) {
     struct pipeline *pipeline = allocate(1, sizeof *pipeline);
+    pipeline->bos = pipeline->eos = -1;
     if (pipeline_read(pipeline, root, error))
         return pipeline;
     pipeline_close(pipeline);
@@ -179,12 +177,17 @@ static bool pipeline_is_special(const void *opaque, int32_t id) {
     return token != NULL && token->special;
 }
 
+/* tokenizer.json names neither: there they are what stands around a text. */
 static int32_t pipeline_bos(const void *opaque) {
-    return ((const struct pipeline *)opaque)->bos;
+    const struct pipeline *pipeline = opaque;
+    return pipeline->bos >= 0 || pipeline->before.count == 0 ? pipeline->bos
+                                                             : pipeline->before.ids[0];
 }
 
 static int32_t pipeline_eos(const void *opaque) {
-    return ((const struct pipeline *)opaque)->eos;
+    const struct pipeline *pipeline = opaque;
+    const struct token_list *after = &pipeline->after;
+    return pipeline->eos >= 0 || after->count == 0 ? pipeline->eos : after->ids[after->count - 1];
 }
 
 /* ---- text to ids ---- */

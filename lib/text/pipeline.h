@@ -25,8 +25,16 @@ struct pipeline {
 
 void pipeline_close(void *pipeline);
 
+/* An added token's id is its own, and where the model has the token too, the model's. */
+bool pipeline_check_added(const struct pipeline *pipeline, struct error *error);
+
 /* "post_processor" of tokenizer.json: the tokens that it puts before and after a text. */
 bool post_processor_read(const json_t *section, struct token_list *before, struct token_list *after,
                          struct error *error);
+
+/* What `config`, the tokenizer_config.json beside a tokenizer.json with that "post_processor", says
+ * of the tokens before and after a text; it says something for Llama's classes alone. */
+bool llama_config_apply(struct pipeline *pipeline, const json_t *post_processor,
+                        const json_t *config, struct error *error);
 
 #endif

@@ -316,18 +316,13 @@ static bool open_decoder(struct pipeline *pipeline, const struct model_file *fil
     return pipeline->decoder != NULL;
 }
 
-/* BOS and EOS as the configuration asks for them. */
-static bool add_around(struct pipeline *pipeline, const struct model_file *file, struct text config,
-                       struct error *error) {
-    bool bos = true, eos = false, fine = true;
-    if (config.size > 0) {
-        json_t *root = json_parse(config.bytes, config.size, error);
-        fine = root != NULL && json_get_boolean(root, "add_bos_token", false, true, &bos, error) &&
-               json_get_boolean(root, "add_eos_token", false, false, &eos, error);
-        json_decref(root);
-        if (!fine)
-            return error_place(error, "tokenizer_config.json");
-    }
+/* BOS and EOS as the configuration, which may be NULL, asks for them. */
+static bool add_around(struct pipeline *pipeline, const struct model_file *file,
+                       const json_t *config, struct error *error) {
+    bool bos, eos;
+    if (!json_get_boolean(config, "add_bos_token", false, true, &bos, error) ||
+        !json_get_boolean(config, "add_eos_token", false, false, &eos, error))
+        return error_place(error, "tokenizer_config.json");
     pipeline->bos = file->bos >= 0 && file->bos < (int64_t)file->count ? (int32_t)file->bos : -1;
     pipeline->eos = file->eos >= 0 && file->eos < (int64_t)file->count ? (int32_t)file->eos : -1;
     if (bos && pipeline->bos >= 0)
@@ -337,7 +332,36 @@ static bool add_around(struct pipeline *pipeline, const struct model_file *file,
     return true;
 }
 
-void *sentencepiece_open(const void *bytes, size_t size, struct text config, struct error *error) {
+/* What the files beside the model add; as in transformers added_tokens.json, which is older, counts
+ * where the configuration does not list the tokens itself. */
+static bool add_beside(struct pipeline *pipeline, const json_t *config, struct text added_text,
+                       struct error *error) {
+    const json_t *listed = json_object_get(config, "added_tokens_decoder");
+    if (listed != NULL || added_text.size == 0)
+        return (added_tokens_read_decoder(&pipeline->added, listed, error) &&
+                pipeline_check_added(pipeline, error)) ||
+               error_place(error, "tokenizer_config.json");
+    json_t *ids = json_parse(added_text.bytes, added_text.size, error);
+    bool fine = ids != NULL && added_tokens_read_ids(&pipeline->added, ids, config, error) &&
+                pipeline_check_added(pipeline, error);
+    json_decref(ids);
+    return fine || error_place(error, "added_tokens.json");
+}
+
+static bool read_beside(struct pipeline *pipeline, const struct model_file *file,
+                        struct text config_text, struct text added_text, struct error *error) {
+    json_t *config = NULL;
+    if (config_text.size > 0 &&
+        (config = json_parse_as_reals(config_text.bytes, config_text.size, error)) == NULL)
+        return error_place(error, "tokenizer_config.json");
+    bool fine = add_around(pipeline, file, config, error) &&
+                add_beside(pipeline, config, added_text, error);
+    json_decref(config);
+    return fine;
+}
+
+void *sentencepiece_open(const void *bytes, size_t size, struct text config, struct text added,
+                         struct error *error) {
     struct model_file file = {0};
     struct pipeline *pipeline = allocate(1, sizeof *pipeline);
     int32_t unknown = -1;
@@ -346,7 +370,7 @@ void *sentencepiece_open(const void *bytes, size_t size, struct text config, str
                 add_pieces(pipeline, &file, &unknown, error) &&
                 open_model(pipeline, &file, unknown, error) &&
                 open_normalizer(pipeline, &file, error) && open_decoder(pipeline, &file, error) &&
-                add_around(pipeline, &file, config, error);
+                read_beside(pipeline, &file, config, added, error);
     free(file.pieces);
     if (fine)
         return pipeline;

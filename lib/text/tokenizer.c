@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/files.h"
+#include "text/pipeline.h"
 #include "text/tokenizer_class.h"
 #include "text/unicode.h"
 
@@ -74,7 +75,9 @@ static struct tokenizer *tokenizer_with(const struct tokenizer_class *class, voi
     return tokenizer;
 }
 
-static struct tokenizer *tokenizer_from_json(const json_t *root, struct error *error) {
+/* `config` is tokenizer_config.json, or NULL. */
+static struct tokenizer *tokenizer_from_json(const json_t *root, const json_t *config,
+                                             struct error *error) {
     const json_t *model = json_object_get(root, "model");
     if (!json_is_object(model)) {
         error_set(error, "there is no object \"model\"; a tokenizer.json of Hugging Face has one");
@@ -89,21 +92,38 @@ static struct tokenizer *tokenizer_from_json(const json_t *root, struct error *e
     }
     const struct tokenizer_class *class =
         strcmp(type, "WordLevel") == 0 ? &wordlevel_class : &pipeline_class;
-    return tokenizer_with(class, class->open(root, error));
+    struct tokenizer *tokenizer = tokenizer_with(class, class->open(root, error));
+    if (tokenizer == NULL || config == NULL || class != &pipeline_class ||
+        llama_config_apply(tokenizer->state, json_object_get(root, "post_processor"), config,
+                           error))
+        return tokenizer;
+    tokenizer_close(tokenizer);
+    error_place(error, "tokenizer_config.json");
+    return NULL;
+}
+
+static struct tokenizer *parse_configured(const void *bytes, size_t size, struct text config_text,
+                                          struct error *error) {
+    json_t *root = json_parse(bytes, size, error), *config = NULL;
+    struct tokenizer *tokenizer = NULL;
+    if (root != NULL && config_text.size > 0 &&
+        (config = json_parse_as_reals(config_text.bytes, config_text.size, error)) == NULL)
+        error_place(error, "tokenizer_config.json");
+    else if (root != NULL)
+        tokenizer = tokenizer_from_json(root, config, error);
+    json_decref(root);
+    json_decref(config);
+    return tokenizer;
 }
 
 struct tokenizer *tokenizer_parse(const void *bytes, size_t size, struct error *error) {
-    json_t *root = json_parse(bytes, size, error);
-    if (root == NULL)
-        return NULL;
-    struct tokenizer *tokenizer = tokenizer_from_json(root, error);
-    json_decref(root);
-    return tokenizer;
+    return parse_configured(bytes, size, (struct text){NULL, 0}, error);
 }
 
 struct tokenizer *tokenizer_parse_model(const void *bytes, size_t size, struct text config,
                                         struct error *error) {
-    return tokenizer_with(&pipeline_class, sentencepiece_open(bytes, size, config, error));
+    return tokenizer_with(&pipeline_class,
+                          sentencepiece_open(bytes, size, config, (struct text){NULL, 0}, error));
 }
 
 /* Whether the bytes can be JSON at all: a SentencePiece model begins with byte 10, a tag. */
@@ -114,24 +134,41 @@ static bool looks_like_json(const struct buffer *content) {
     return i < content->size && content->data[i] == '{';
 }
 
-static struct tokenizer *open_file(const char *file, const char *config_file, struct error *error) {
-    struct buffer content = {0}, config = {0};
-    struct tokenizer *tokenizer = NULL;
+static struct text content_of(const struct buffer *buffer) {
+    return (struct text){(const char *)buffer->data, buffer->size};
+}
+
+/* `directory` is where the file lies, if what lies beside it counts. */
+static bool read_beside(const char *directory, const char *name, struct buffer *content,
+                        struct error *error) {
     struct stat status;
+    char *path = directory != NULL ? path_join(directory, name) : NULL;
+    bool fine =
+        path == NULL || stat(path, &status) != 0 || file_read(path, FILE_LIMIT, content, error);
+    free(path);
+    return fine;
+}
+
+static struct tokenizer *open_file(const char *file, const char *directory, struct error *error) {
+    struct buffer content = {0}, config = {0}, added = {0};
+    struct tokenizer *tokenizer = NULL;
     bool fine = file_read(file, FILE_LIMIT, &content, error);
     bool json = !fine || looks_like_json(&content) ||
                 (strlen(file) > 5 && strcmp(file + strlen(file) - 5, ".json") == 0);
-    if (fine && !json && config_file != NULL && stat(config_file, &status) == 0)
-        fine = file_read(config_file, FILE_LIMIT, &config, error);
+    fine = fine && read_beside(directory, "tokenizer_config.json", &config, error) &&
+           (json || read_beside(directory, "added_tokens.json", &added, error));
     if (fine) {
-        struct text text = {(const char *)config.data, config.size};
-        tokenizer = json ? tokenizer_parse(content.data, content.size, error)
-                         : tokenizer_parse_model(content.data, content.size, text, error);
+        tokenizer =
+            json ? parse_configured(content.data, content.size, content_of(&config), error)
+                 : tokenizer_with(&pipeline_class, sentencepiece_open(content.data, content.size,
+                                                                      content_of(&config),
+                                                                      content_of(&added), error));
         if (tokenizer == NULL)
             error_place(error, "%s", file);
     }
     buffer_free(&content);
     buffer_free(&config);
+    buffer_free(&added);
     return tokenizer;
 }
 
@@ -140,12 +177,10 @@ struct tokenizer *tokenizer_open(const char *path, struct error *error) {
     if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
         return open_file(path, NULL, error);
     char *json = path_join(path, "tokenizer.json"), *model = path_join(path, "tokenizer.model");
-    char *config = path_join(path, "tokenizer_config.json");
     bool has_model = stat(json, &status) != 0 && stat(model, &status) == 0;
-    struct tokenizer *tokenizer = open_file(has_model ? model : json, config, error);
+    struct tokenizer *tokenizer = open_file(has_model ? model : json, path, error);
     free(json);
     free(model);
-    free(config);
     return tokenizer;
 }
 

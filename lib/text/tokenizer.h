@@ -28,9 +28,10 @@ void token_list_add(struct token_list *list, int32_t id);
 void token_list_free(struct token_list *list);
 
 /*
- * Reads `path`/tokenizer.json, or else `path`/tokenizer.model with what tokenizer_config.json
- * beside it says, or the file itself where `path` names one (JSON or not is seen from its first
- * byte).
+ * Reads `path`/tokenizer.json, or else `path`/tokenizer.model, with what tokenizer_config.json
+ * beside it says of the tokens around a text and, beside the latter, it or added_tokens.json of
+ * added tokens, or the file itself where `path` names one (JSON or
+ * not is seen from its first byte).
  */
 struct tokenizer *tokenizer_open(const char *path, struct error *error);
 /* The same from the bytes of a tokenizer.json. */
@@ -52,7 +53,7 @@ struct text tokenizer_token(const struct tokenizer *tokenizer, int32_t id);
 /* Whether the id is a special token, one that decoding may skip. */
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id);
 /* What the tokenizer itself names as beginning and end of a sequence (tokenizer.model does;
- * tokenizer.json has no such thing: there it is what the post-processor puts first and last), −1
+ * tokenizer.json has no such thing: there it is what stands first and last around a text), −1
  * where it names none. */
 int32_t tokenizer_bos(const struct tokenizer *tokenizer);
 int32_t tokenizer_eos(const struct tokenizer *tokenizer);

@@ -37,8 +37,10 @@ extern const struct tokenizer_class wordlevel_class;
 /* Everything else, as a chain of steps: pipeline.c. */
 extern const struct tokenizer_class pipeline_class;
 
-/* The state of pipeline_class from a SentencePiece model: sentencepiece.c. */
-void *sentencepiece_open(const void *bytes, size_t size, struct text config, struct error *error);
+/* The state of pipeline_class from a SentencePiece model and what stands beside it, as text or
+ * empty: tokenizer_config.json and added_tokens.json. sentencepiece.c. */
+void *sentencepiece_open(const void *bytes, size_t size, struct text config, struct text added,
+                         struct error *error);
 
 /* Appends `text` between double quotes, cut to a length fit for a message, control characters and
  * what is not UTF-8 as \xNN. */

@@ -158,3 +158,26 @@ void character_lower(int32_t code, struct buffer *out) {
     else
         utf8_append(out, utf8proc_tolower(code));
 }
+
+static bool letter_at(struct text text, size_t at) {
+    size_t size;
+    return at < text.size &&
+           character_is_letter(utf8_code((const uint8_t *)text.bytes + at, &size));
+}
+
+void utf8_lower(struct text text, struct buffer *out) {
+    enum { CAPITAL_SIGMA = 0x3A3, FINAL_SIGMA = 0x3C2 };
+    struct buffer clean = {0};
+    utf8_clean(text, &clean);
+    struct text whole = {(const char *)clean.data, clean.size};
+    bool in_word = false;
+    for (size_t i = 0, size; i < clean.size; i += size) {
+        int32_t code = utf8_code(clean.data + i, &size);
+        if (code == CAPITAL_SIGMA && in_word && !letter_at(whole, i + size))
+            utf8_append(out, FINAL_SIGMA);
+        else
+            character_lower(code, out);
+        in_word = character_is_letter(code);
+    }
+    buffer_free(&clean);
+}

@@ -70,5 +70,8 @@ bool character_is_word(int32_t code);        /* \w: alphabetic, marks, digits, c
 
 /* Appends the lower case of a character: two characters for U+0130. */
 void character_lower(int32_t code, struct buffer *out);
+/* Appends the lower case of any bytes as text, a capital sigma's by whether it ends a word (letters
+ * alone make a word here; Python passes over marks and apostrophes too). */
+void utf8_lower(struct text text, struct buffer *out);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "text/token_model.h"
 #include "text/tokenizer_class.h"
 #include "text/unicode.h"
@@ -28,6 +29,7 @@ struct unigram {
     struct token_model model;
     struct edge *edges; /* [mask + 1] */
     size_t mask, edge_count;
+    uint64_t seed;       /* of the table of edges */
     int32_t *pieces;     /* [nodes]: the piece that ends at a node, −1: none */
     uint32_t node_count; /* 0 is the root */
     size_t node_capacity;
@@ -41,8 +43,7 @@ struct unigram {
 /* ---- the trie ---- */
 
 static size_t edge_slot(const struct unigram *unigram, uint32_t from, uint8_t byte) {
-    uint64_t key = ((uint64_t)from << 8 | byte) * 0x9E3779B97F4A7C15u;
-    size_t slot = (key ^ key >> 32) & unigram->mask;
+    size_t slot = hash_number(unigram->seed, (uint64_t)from << 8 | byte) & unigram->mask;
     while (unigram->edges[slot].to != 0 &&
            (unigram->edges[slot].from != from || unigram->edges[slot].byte != byte))
         slot = (slot + 1) & unigram->mask;
@@ -101,6 +102,7 @@ static bool unigram_encode(const struct token_model *model, struct model_scratch
 
 static struct unigram *unigram_new(const struct vocabulary *vocabulary) {
     struct unigram *unigram = allocate(1, sizeof *unigram);
+    unigram->seed = hash_seed();
     unigram->model.close = unigram_close;
     unigram->model.encode = unigram_encode;
     unigram->model.vocabulary = vocabulary;

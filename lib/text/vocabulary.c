@@ -7,6 +7,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/hash.h"
 #include "text/tokenizer_class.h"
 
 static struct text word_text(const struct vocabulary *vocabulary, size_t place) {
@@ -16,7 +17,8 @@ static struct text word_text(const struct vocabulary *vocabulary, size_t place) 
 
 /* Where the token stands in the table, or the free place where it would. */
 static size_t slot_of(const struct vocabulary *vocabulary, struct text token) {
-    size_t slot = XXH3_64bits(token.bytes, token.size) & vocabulary->mask;
+    size_t slot =
+        XXH3_64bits_withSeed(token.bytes, token.size, vocabulary->seed) & vocabulary->mask;
     while (vocabulary->table[slot] != 0 &&
            !text_equal(word_text(vocabulary, vocabulary->table[slot] - 1), token))
         slot = (slot + 1) & vocabulary->mask;
@@ -25,6 +27,8 @@ static size_t slot_of(const struct vocabulary *vocabulary, struct text token) {
 
 static void grow_table(struct vocabulary *vocabulary) {
     size_t slots = vocabulary->table ? 2 * (vocabulary->mask + 1) : 64;
+    if (vocabulary->table == NULL)
+        vocabulary->seed = hash_seed();
     free(vocabulary->table);
     vocabulary->table = allocate(slots, sizeof *vocabulary->table);
     vocabulary->mask = slots - 1;

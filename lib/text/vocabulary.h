@@ -27,6 +27,7 @@ struct vocabulary {
     size_t count, capacity;
     uint32_t *table; /* [mask + 1]: place in `words` + 1, or 0 */
     size_t mask;
+    uint64_t seed;   /* of the table */
     uint32_t *by_id; /* [size]: place in `words` + 1, or 0 */
     int64_t size;    /* highest id + 1 */
     size_t by_id_capacity;

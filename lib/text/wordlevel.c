@@ -10,6 +10,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/hash.h"
 #include "text/tokenizer_class.h"
 
 #define MOST_WORDS (1 << 24)
@@ -20,6 +21,7 @@ struct wordlevel {
     size_t count;
     int32_t *table; /* [mask + 1]: an id, or −1 */
     size_t mask;
+    uint64_t seed;   /* of the table */
     int32_t unknown; /* id of the unknown word; −1: there is none */
 };
 
@@ -30,7 +32,7 @@ static struct text word_of(const struct wordlevel *state, size_t id) {
 
 /* Where the word stands in the table, or the free place where it would. */
 static size_t place_of(const struct wordlevel *state, struct text word) {
-    size_t place = XXH3_64bits(word.bytes, word.size) & state->mask;
+    size_t place = XXH3_64bits_withSeed(word.bytes, word.size, state->seed) & state->mask;
     while (state->table[place] >= 0 &&
            !text_equal(word_of(state, (size_t)state->table[place]), word))
         place = (place + 1) & state->mask;
@@ -136,6 +138,7 @@ static void build(struct wordlevel *state, const char *const *words) {
     while (places < 2 * state->count)
         places *= 2;
     state->mask = places - 1;
+    state->seed = hash_seed();
     state->table = allocate(places, sizeof *state->table);
     for (size_t i = 0; i < places; i++)
         state->table[i] = -1;

@@ -109,3 +109,30 @@ encoder() {
         grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-embed.1" || { echo "$option"; false; }
     done
 }
+
+@test "a text with a token beyond the model's vocabulary is a bad record" {
+    encoder
+    printf '%s\n' '{"id":"a","completion":"w1"}' '{"id":"b","completion":"w47 w48"}' | records make -q -o t.rec
+    run embed -q -d cpu -t 1 -m bert -o e.rec t.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"t.rec: record 2 (id 'b'): field 'completion': token id 48 is beyond the model's vocabulary of 48"* ]]
+    [ ! -e e.rec ]
+    embed -q -d cpu -t 1 -m bert --rejects bad.rec -o e.rec t.rec
+    [ "$(records count e.rec)" = 1 ]
+    [ "$(field bad.rec id)" = '"b"' ]
+}
+
+@test "an encoder that wants lower case gets it" {
+    encoder
+    printf '%s\n' '{"id":"a","completion":"w7 w8"}' '{"id":"b","completion":"W7 W8"}' | records make -q -o t.rec
+    embed -q -d cpu -t 1 -m bert -o as-is.rec t.rec
+    [ "$(field as-is.rec embedding | sort -u | wc -l)" = 2 ]
+    echo '{"max_seq_length":20,"do_lower_case":true}' >bert/sentence_bert_config.json
+    embed -q -d cpu -t 1 -m bert -o lower.rec t.rec
+    [ "$(field lower.rec embedding | sort -u | wc -l)" = 1 ]
+    [ "$(field lower.rec embedding | head -n 1)" = "$(field as-is.rec embedding | head -n 1)" ]
+    echo '{"do_lower_case":1}' >bert/sentence_bert_config.json
+    run embed -q -d cpu -t 1 -m bert t.rec -o no.rec
+    [ "$status" = 1 ]
+    [[ "$output" == *"sentence_bert_config.json: 'do_lower_case' is neither true nor false"* ]]
+}

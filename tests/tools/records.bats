@@ -356,3 +356,13 @@ fails_with() { # STATUS TEXT COMMAND …: one line on stderr that holds TEXT, no
     fails_with 1 "is a directory" records show .
     fails_with 1 "missing/x.rec: cannot be written" records make -o missing/x.rec </dev/null
 }
+
+@test "control characters of both kinds in names do not reach the terminal" {
+    name=$(printf 'a\033[2J\302\233b\302\240c.rec')
+    echo '{"id":"x"}' | records make -q -o "$name"
+    records check "$name" >out
+    grep -qF "a?[2J?b$(printf '\302\240')c.rec" out
+    run records count "no$name"
+    [ "$status" = 1 ]
+    [[ "$output" == *"noa\\x1b[2J\\xc2\\x9bb$(printf '\302\240')c.rec"* ]]
+}

@@ -96,3 +96,18 @@ tokenizer() { # a tokenizer of the golden vectors
     [ "$(echo 'It is 42.' | tokenize -t "$llama")" = '1 739 338 29871 29946 29906 29889' ]
     [ "$(echo '1 739 338 29871 29946 29906 29889' | tokenize -m "$llama" -d --skip-special)" = 'It is 42.' ]
 }
+
+@test "a signal stops it between lines" {
+    mkfifo in.txt
+    yes 'the weak password' >in.txt 3>&- &
+    tokenize -t "$(tokenizer llama)" in.txt -o out.txt 2>said 3>&- &
+    pid=$!
+    sleep 1
+    kill -TERM $pid
+    status=0
+    timeout 20 tail --pid=$pid -f /dev/null
+    wait $pid || status=$?
+    [ "$status" = 1 ]
+    grep -q 'stopped by a signal' said
+    [ ! -e out.txt ]
+}

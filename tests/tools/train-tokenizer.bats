@@ -88,3 +88,21 @@ lines() { # records with a prompt and a solution
     [[ "$output" == *"record 1"*"not UTF-8"* ]]
     [ ! -e t.json ]
 }
+
+@test "a signal stops it while it merges, with nothing written" {
+    awk 'BEGIN { srand(1); for (i = 0; i < 2000; i++) { printf "{\"prompt\":\""; for (j = 0; j < 30; j++) {
+        for (k = 0; k < 12; k++) printf "%c", 97 + int(26 * rand()); printf " " } print "\"}" } }' | records make -q -o words.rec
+    for signal in TERM INT; do
+        train-tokenizer -n 400000 -o t.json words.rec 2>said 3>&- &
+        pid=$!
+        sleep 2
+        kill -0 $pid
+        kill -$signal $pid
+        status=0
+        timeout 20 tail --pid=$pid -f /dev/null
+        wait $pid || status=$?
+        [ "$status" = 1 ]
+        grep -q 'stopped by a signal' said
+        [ ! -e t.json ]
+    done
+}

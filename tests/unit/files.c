@@ -228,6 +228,29 @@ static void a_name_below_dev_is_written_to_directly(void **state) {
     assert_names(".", "log");
 }
 
+/* Files that merely lie below /dev or /proc are files: replaced, and whole or not at all. */
+static void a_regular_file_below_proc_or_dev_is_replaced(void **state) {
+    (void)state;
+    char shared[64];
+    snprintf(shared, sizeof shared, "/dev/shm/lockpick-files-%ld", (long)getpid());
+    write_text("file", "a long old text");
+    write_text("/proc/self/cwd/file", "new");
+    assert_text("file", "new");
+    struct output_file file;
+    struct error error = {0};
+    assert_true(output_open(&file, "/proc/self/cwd/file", &error));
+    assert_true(output_write(&file, "half", 4, &error));
+    output_abandon(&file);
+    assert_text("file", "new");
+    assert_names(".", "file");
+    if (access("/dev/shm", W_OK) == 0) {
+        write_text(shared, "a long old text");
+        write_text(shared, "new");
+        assert_text(shared, "new");
+        unlink(shared);
+    }
+}
+
 static void a_pipe_gets_its_bytes_at_once(void **state) {
     (void)state;
     assert_int_equal(mkfifo("fifo", 0600), 0);
@@ -581,6 +604,7 @@ int main(void) {
         IN_FOLDER(names_of_no_file_are_refused_before_any_work),
         IN_FOLDER(a_symbolic_link_stays_and_its_target_is_replaced),
         IN_FOLDER(a_name_below_dev_is_written_to_directly),
+        IN_FOLDER(a_regular_file_below_proc_or_dev_is_replaced),
         IN_FOLDER(a_pipe_gets_its_bytes_at_once),
         IN_FOLDER(a_full_device_is_an_error),
         IN_FOLDER(a_directory_appears_at_the_commit_and_not_before),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -369,6 +370,25 @@ static void a_format_of_the_future_is_refused(void **state) {
     buffer_free(&map);
 }
 
+static void a_mark_of_very_many_fields_is_refused(void **state) {
+    (void)state;
+    struct buffer bytes = {0}, map = {0};
+    pack_map(&map, 1001);
+    pack_text(&map, text_of("format"));
+    pack_integer(&map, 1);
+    for (int i = 0; i < 1000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "key %d", i);
+        pack_text(&map, text_of(key));
+        pack_integer(&map, i);
+    }
+    frame_append_mark(&bytes, MAGIC_PROVENANCE, &map);
+    assert_bytes_refused(&bytes, "byte 0, after 0 records: provenance with 1001 fields; at most "
+                                 "1000 are read, and 'records salvage' saves");
+    buffer_free(&bytes);
+    buffer_free(&map);
+}
+
 static void lengths_are_not_believed(void **state) {
     (void)state;
     struct buffer bytes = {0};
@@ -451,6 +471,32 @@ static void a_record_larger_than_a_frame_should_be_is_written_and_read(void **st
     struct outcome outcome = read_stream(path);
     assert_true(outcome.last == READ_END);
     assert_int_equal(outcome.count, 3);
+    free(path);
+}
+
+static void a_record_that_is_too_large_leaves_nothing_in_the_stream(void **state) {
+    (void)state;
+    enum { TOO_LARGE = RECORD_LIMIT + 1 };
+    char *path = in_folder("refused.rec");
+    struct record_writer *writer = open_writer(path);
+    struct record record = {0};
+    struct error error = {0};
+    void *zeros = mmap(NULL, TOO_LARGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(zeros != MAP_FAILED);
+    for (uint64_t i = 0; i < 2; i++) {
+        fill(&record, i, 100);
+        assert_true(record_writer_add(writer, &record, &error));
+        assert_false(record_writer_add_packed(writer, zeros, TOO_LARGE, &error));
+        assert_non_null(strstr(error.text, "at most 256 MiB are written"));
+    }
+    record_set_value(&record, "zeros", (struct value){zeros, TOO_LARGE});
+    assert_false(record_writer_add(writer, &record, &error));
+    assert_true(record_writer_close(writer, &error));
+    struct outcome outcome = read_stream(path);
+    assert_string_equal(outcome.error.text, "");
+    assert_int_equal(outcome.count, 2);
+    munmap(zeros, TOO_LARGE);
+    record_free(&record);
     free(path);
 }
 
@@ -591,6 +637,31 @@ static void salvage_saves_every_whole_frame_and_what_a_cut_left(void **state) {
     free(path);
 }
 
+/* Each block of a frame holds the head of another, whose blocks are the rest of the same. */
+static void frames_within_each_other_are_salvaged_in_time(void **state) {
+    (void)state;
+    enum { FRAMES = 100000 };
+    char *path = in_folder("nested.rec");
+    struct buffer bytes = {0}, content = {0};
+    struct salvage salvage;
+    for (int ends = 0; ends < 2; ends++) {
+        bytes.size = content.size = 0;
+        for (int i = 0; i < FRAMES; i++) {
+            static const uint8_t head_and_block[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0x38, 6 << 3, 0, 0};
+            buffer_append(&bytes, head_and_block, sizeof head_and_block);
+        }
+        buffer_append(&bytes, ends ? "------\7\0\0" : "------", ends ? 9 : 6);
+        add_records(&content, 3, 10);
+        add_frame(&bytes, content.data, content.size);
+        write_bytes(path, bytes.data, bytes.size);
+        assert_int_equal(salvaged(path, &salvage), 3);
+        assert_in_range(salvage.frames, 1, FRAMES / 10);
+    }
+    buffer_free(&bytes);
+    buffer_free(&content);
+    free(path);
+}
+
 static void nothing_to_salvage_is_an_error(void **state) {
     (void)state;
     char *path = in_folder("nothing.rec"), *saved = in_folder("none.rec");
@@ -615,16 +686,19 @@ int main(void) {
         cmocka_unit_test(what_does_not_belong_in_a_stream_is_refused_at_its_byte),
         cmocka_unit_test(an_end_mark_that_does_not_fit_is_refused),
         cmocka_unit_test(a_format_of_the_future_is_refused),
+        cmocka_unit_test(a_mark_of_very_many_fields_is_refused),
         cmocka_unit_test(lengths_are_not_believed),
         cmocka_unit_test(a_record_that_crosses_frames_is_refused),
         cmocka_unit_test(a_bad_record_is_refused_with_its_number),
         cmocka_unit_test(a_foreign_frame_of_any_size_reads_as_well),
         cmocka_unit_test(a_record_larger_than_a_frame_should_be_is_written_and_read),
+        cmocka_unit_test(a_record_that_is_too_large_leaves_nothing_in_the_stream),
         cmocka_unit_test(the_bytes_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(what_was_flushed_arrives_at_a_reader_down_the_pipe),
         cmocka_unit_test(a_full_disk_is_told_by_name_and_stays_an_error),
         cmocka_unit_test(an_abandoned_file_never_appears),
         cmocka_unit_test(salvage_saves_every_whole_frame_and_what_a_cut_left),
+        cmocka_unit_test(frames_within_each_other_are_salvaged_in_time),
         cmocka_unit_test(nothing_to_salvage_is_an_error),
     };
     return cmocka_run_group_tests_name("stream", tests, make_folder, remove_folder);
