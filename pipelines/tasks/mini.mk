@@ -145,6 +145,7 @@ $(foreach t,mini-math mini-math-es mini-math-en,$(eval $(call mini_math,$t)))
 mini-math.GRADE := grade-math -q
 mini-code.GRADE = grade-code -q --jobs $(THREADS) --cache $(OUT)/verdicts
 # Programs are compiled and run: fewer of them.
+mini-code.validation := 500
 mini-code.validation-first := 100
 mini-code.SUBSET := 160
 mini-code.BEST := 12
