@@ -29,6 +29,7 @@
     (kernel)<<<grid, block, shared, stream>>>(__VA_ARGS__)
 #define UNROLL _Pragma("unroll")
 #define UNROLL_FOUR _Pragma("unroll 4")
+#define NO_UNROLL _Pragma("unroll 1")
 #define SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 #define SHARED_DYNAMIC(type, name)                                                                 \
     extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];                         \
