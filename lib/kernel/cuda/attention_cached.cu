@@ -311,8 +311,9 @@ void cuda_attention_cached(struct device *device, struct tensor out, struct tens
     if (sequences.count > 0)
         LAUNCH(check_cached, (unsigned)sequences.count, WARP_LANES, 0, cuda_of(device)->stream,
                call);
-    decode_all(device, call, sequences.count);
-    if (sequences.longest > 1)
+    if (keys.rows > 0) /* else no page is right */
+        decode_all(device, call, sequences.count);
+    if (keys.rows > 0 && sequences.longest > 1)
         cuda_attend(device, call, sequences.count, sequences.longest);
     cuda_launched(device, "attention_cached", q);
 }

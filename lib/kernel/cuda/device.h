@@ -12,8 +12,9 @@
  * added atomically, and cuBLASLt is asked once for each shape which algorithm it would take.
  *
  * Errors: what the host can see is checked when called. What only the device sees (an id out of
- * range, wrong offsets) is written to a `fault` by the first kernel that finds it; kernels behind
- * it that follow ids or offsets do nothing, and device_finish() turns it into the message.
+ * range, wrong offsets) is written to a `fault` by the first kernel that finds it, and
+ * device_finish() turns it into the message. Every kernel leaves out what its own ids and offsets
+ * do not allow, so that those behind the first may run: what they compute is thrown away.
  */
 #ifndef LOCKPICK_KERNEL_CUDA_DEVICE_H
 #define LOCKPICK_KERNEL_CUDA_DEVICE_H
