@@ -220,6 +220,7 @@ softmax_tile(float (&s)[KEYS / 8][4], float (&out)[HEAD / 8][4], struct softmax_
 template <int HEAD, bool PAGED>
 __global__ void __launch_bounds__(TILE_THREADS)
     attend_tiles(struct attention_call call, int64_t runs, bool copied) {
+    SHARED(uint32_t, paged, [PAGED ? KEYS : 1]); /* rows of the tile's keys and values */
     SHARED_DYNAMIC(uint16_t, memory);
     uint16_t *queries = memory, *keys = queries + OWN * tile_stride<HEAD>();
     uint16_t *values = keys + KEYS * tile_stride<HEAD>();
@@ -243,9 +244,10 @@ __global__ void __launch_bounds__(TILE_THREADS)
     struct seen most = seen_by(call.shape, span, first + count - 1);
     int64_t start = least.first / KEYS * KEYS, end = most.end;
     for (int64_t tile = start; tile < end; tile += KEYS) {
-        auto key = [&](int i) {
-            return PAGED ? key_row(call, span, sequence, tile + i) : span.first + tile + i;
-        };
+        auto key = [&](int i) { return PAGED ? paged[i] : span.first + tile + i; };
+        int64_t own = tile + threadIdx.x;
+        if (PAGED && threadIdx.x < KEYS && own < end)
+            paged[threadIdx.x] = static_cast<uint32_t>(key_row(call, span, sequence, own));
         __syncthreads();
         load_tile<KEYS, HEAD>(keys, end - tile, size, copied,
                               [&](int i) { return cells_at(call.k, key(i), kv); });
