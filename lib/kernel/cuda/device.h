@@ -110,9 +110,9 @@ enum scratch_use {
     SCRATCH_USES,
 };
 
-constexpr int WORKSPACE = 64 << 20; /* bytes for cuBLASLt */
-constexpr int PLANS = 1024;         /* shapes of products remembered */
-constexpr int MOST_CHUNKS = 288;    /* of rows, each with sums of its own: sums.h */
+constexpr int WORKSPACE = 64 << 20;  /* bytes for cuBLASLt */
+constexpr int PLANS = 1024;          /* shapes of products remembered */
+constexpr int MOST_CHUNKS = 4 * 132; /* of rows, each with sums of its own: sums.h */
 
 struct product_plan; /* product.cu */
 struct staging;      /* staging.cu */

@@ -196,7 +196,7 @@ __global__ void sum_columns(float *partial, int64_t stride, struct tensor x, int
 }
 
 void cuda_bias_backward(struct device *device, struct tensor dbias, struct tensor dy) {
-    struct row_chunks chunks = chunks_of(dy.rows, dy.columns);
+    struct row_chunks chunks = chunks_of(dy.rows, dy.columns, 4 * ROW_THREADS / WARP_LANES);
     float *partial = chunk_sums(device, &chunks, 1);
     if (partial == nullptr)
         return;
