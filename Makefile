@@ -215,7 +215,7 @@ $(BUILD)/planted/%.o: $(BUILD)/planted/%.cu Makefile
 
 PACKAGES_RUN  := gcc g++ make pkg-config libzstd-dev libjansson-dev libxxhash-dev libopenblas-openmp-dev \
                  libpcre2-dev libutf8proc-dev libgmp-dev libmpfr-dev libseccomp-dev libcurl4-openssl-dev \
-                 gnuplot-nox bubblewrap parallel rsync
+                 gnuplot-nox bubblewrap parallel rsync openssh-client curl tar
 PACKAGES_TEST := libcmocka-dev bats mandoc zstd clang
 PACKAGES_LINT := clang-tidy clang-format cppcheck
 
@@ -236,7 +236,7 @@ case "$$missing" in *msgpack*) apt-cache show libmsgpack-c-dev >/dev/null 2>&1 \
 DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-packages: ## install what building, running and testing need (Debian, Ubuntu)
+packages: ## install what building, running, testing and linting need (Debian, Ubuntu)
 	$(call install-packages,$(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT),needed to build, run, test and lint lockpick)
 
 # ---- the first experiment ------------------------------------------------------------------------

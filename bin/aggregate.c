@@ -269,6 +269,7 @@ static void read_tally(const struct invocation *invocation) {
         fields_put_last(&work.tally.by, last);
         alike = fields_without(&work.tally.by, last);
         over.alike = &alike;
+        over.chosen = &work.tally.choose;
     }
     check_names(invocation);
 }

@@ -14,7 +14,8 @@ static const struct option_entry options[] = {
     {OPTION_FLAG, 'w', "weighted", NULL, &pairing.weighted,
      "weigh each pair by how much better the chosen one is"},
     {OPTION_FLAG, 0, "reference-logprobs", NULL, &pairing.logprobs,
-     "the completions' logprob is the reference model's: keep it with the pairs"},
+     "the completions' logprob is the reference model's, by sample --score: keep it with the "
+     "pairs"},
     FILTER_OPTIONS(settings),
     {OPTION_END},
 };

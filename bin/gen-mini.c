@@ -125,7 +125,7 @@ static void generate(const struct invocation *invocation) {
 
 /* The completion in the other language; what was made of the old one is gone. */
 static bool translate_record(void *context, struct record *record, struct error *error) {
-    static const char *const stale[] = {"token_ids", "n_tokens", "logprob"};
+    static const char *const stale[] = {"token_ids", "n_tokens", "logprob", "scored"};
     struct buffer *text = context;
     struct text completion;
 

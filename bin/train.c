@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/progress.h"
@@ -30,6 +31,7 @@ static struct {
     const char *save_at;
     int64_t state_every, log_every;
     bool allow_empty;
+    bool begin_anew; /* where the state does not fit */
     uint64_t seed;
 } settings = {
     .filter = FILTER_DEFAULTS,
@@ -116,6 +118,10 @@ static const struct option_entry options[] = {
      .maximum = 1e12, .flags = OPTION_SILENT},
     {OPTION_FLAG, 'r', "resume", NULL, &settings.session.resume,
      "go on from DIR.state where there is one", .flags = OPTION_SILENT},
+    {OPTION_FLAG, 0, "resume-if-fits", NULL, &settings.begin_anew,
+     "the same, but begin anew, and say so, where DIR.state was made with other arguments, from "
+     "another model or from other examples",
+     .flags = OPTION_SILENT},
     {OPTION_FLAG, 0, "keep-optimizer", NULL, &settings.session.keep_optimizer,
      "save the optimizer's moments in the final checkpoint as well"},
     {OPTION_INTEGER, 0, "log-every", "N", &settings.log_every, "steps a metric record (default 1)",
@@ -184,13 +190,12 @@ static bool count_examples(const struct invocation *invocation, uint64_t *total)
     return invocation->operands.count > 0;
 }
 
-/* How many steps there will be (0: unknown), and of an epoch; false: none, for there is nothing. */
-static bool count_steps(struct run *run, int64_t *per_epoch) {
+/* How many steps there will be (0: unknown); false: none, for there is nothing. */
+static bool count_steps(struct run *run) {
     uint64_t total = 0;
-    *per_epoch = feed_steps_per_epoch(&run->feed);
     if (settings.epochs > 0) {
-        run->total_steps = *per_epoch * settings.epochs;
-        return *per_epoch > 0;
+        run->total_steps = feed_steps_per_epoch(&run->feed) * settings.epochs;
+        return run->total_steps > 0;
     }
     bool known = count_examples(run->invocation, &total);
     if (known)
@@ -199,11 +204,11 @@ static bool count_steps(struct run *run, int64_t *per_epoch) {
 }
 
 static bool plan_steps(struct run *run, struct error *error) {
-    int64_t per_epoch;
-    if (!count_steps(run, &per_epoch))
+    if (!count_steps(run))
         return true;
-    if (!moments_parse(settings.save_at, per_epoch, settings.batch, &run->moments,
-                       &run->moment_count, error))
+    int64_t held = settings.epochs > 0 ? (int64_t)run->feed.examples.count : 0;
+    if (!moments_parse(settings.save_at, held, settings.batch, &run->moments, &run->moment_count,
+                       error))
         return error_place(error, "--save-at");
     if (run->moment_count > 0) {
         int64_t last = run->moments[run->moment_count - 1].step;
@@ -265,7 +270,17 @@ static bool take_reference(struct run *run, struct error *error) {
     return true;
 }
 
-static bool open_run(struct run *run, struct error *error) {
+/* A resumed run goes past the examples of the steps behind it, and checks that they are the same.
+ */
+static bool go_past(struct run *run, struct error *error) {
+    char digest[17];
+    if (!feed_skip(&run->feed, run->session.resuming ? run->session.step : 0, error))
+        return false;
+    examples_digest(&run->feed.examples, digest);
+    return session_fits_examples(&run->session, &run->rate, digest, error);
+}
+
+static bool open_device(struct run *run, struct error *error) {
     run->device = device_open(settings.device, (int)settings.threads, error);
     if (run->device == NULL)
         return false;
@@ -273,7 +288,12 @@ static bool open_run(struct run *run, struct error *error) {
     buffer_append(&run->invocation->arguments, "", 1);
     run->invocation->arguments.size--; /* ended by a zero that is not counted */
     settings.session.arguments = (const char *)run->invocation->arguments.data;
+    return true;
+}
+
+static bool open_run(struct run *run, struct error *error) {
     if (!session_open(&run->session, &settings.session, error) ||
+        !session_fits_model(&run->session, run->device, error) ||
         !model_open(
             &run->model, session_model(&run->session), run->device,
             (struct model_opening){.use = MODEL_LEARNING, .type = (enum model_type)settings.type},
@@ -301,24 +321,8 @@ static bool open_run(struct run *run, struct error *error) {
         .objective = settings.objective,
     };
     return feed_open(&run->feed, run->filter, run->tokenizer, &run->model.config, &feed, error) &&
-           open_trainer(run, error) && plan_steps(run, error) && take_reference(run, error);
-}
-
-/* A resumed run goes past the examples of the steps behind it, and checks that they are the same.
- */
-static bool go_past(struct run *run, struct error *error) {
-    if (!run->session.resuming)
-        return true;
-    char digest[17];
-    if (!feed_skip(&run->feed, run->session.step, error))
-        return false;
-    examples_digest(&run->feed.examples, digest);
-    if (strcmp(digest, run->session.digest) != 0)
-        return error_set(error,
-                         "%s: was made from other examples; the same input, or removing the "
-                         "state, would be right",
-                         run->session.state);
-    return true;
+           open_trainer(run, error) && plan_steps(run, error) && go_past(run, error) &&
+           take_reference(run, error);
 }
 
 static bool write_metric(struct run *run, int64_t step, double rate, struct error *error) {
@@ -435,15 +439,42 @@ static bool train(struct run *run, struct error *error) {
            write_metric(run, step, learning_rate_at(&run->rate, step), error);
 }
 
+/* All but the filter and the device. */
 static void close_run(struct run *run) {
     feed_close(&run->feed);
     trainer_close(&run->trainer);
     session_close(&run->session);
     tokenizer_close(run->tokenizer);
     model_close(&run->model);
-    device_close(run->device);
     free(run->moments);
     record_free(&run->metric);
+    *run = (struct run){.invocation = run->invocation, .device = run->device};
+}
+
+/* Whether the examples that went by can be had again. */
+static bool inputs_lie_in_files(const struct invocation *invocation) {
+    struct stat status;
+    for (size_t i = 0; i < invocation->operands.count; i++)
+        if (stat(invocation->operands.items[i], &status) != 0 || !S_ISREG(status.st_mode))
+            return false;
+    return invocation->operands.count > 0;
+}
+
+/* Opens the run; where the state does not fit and that is allowed, a second time without it. */
+static bool begin(struct run *run, struct error *error) {
+    if (open_run(run, error))
+        return true;
+    if (!run->session.misfit || !settings.begin_anew ||
+        (run->filter != NULL && !inputs_lie_in_files(run->invocation)))
+        return false;
+    *strrchr(error->text, ';') = '\0'; /* what would be right otherwise */
+    tool_warn(run->invocation, "%s; beginning anew", error->text);
+    if (run->filter != NULL)
+        filter_close(run->filter, error);
+    close_run(run);
+    settings.session.resume = false;
+    *error = (struct error){0};
+    return open_run(run, error);
 }
 
 static void check_objective(const struct invocation *invocation) {
@@ -467,6 +498,7 @@ int main(int argc, char **argv) {
     if (settings.session.model == NULL || settings.session.output == NULL)
         tool_misused(&invocation, "-m DIR and -o DIR are needed");
     check_objective(&invocation);
+    settings.session.resume |= settings.begin_anew;
     if (isnan(settings.optimizer.beta1))
         settings.optimizer.beta1 = 0.9;
     if (isnan(settings.optimizer.beta2))
@@ -475,7 +507,7 @@ int main(int argc, char **argv) {
         settings.filter.output = "/dev/null"; /* a terminal has the progress line */
 
     struct run run = {.invocation = &invocation};
-    bool fine = open_run(&run, &error) && go_past(&run, &error) && train(&run, &error) &&
+    bool fine = open_device(&run, &error) && begin(&run, &error) && train(&run, &error) &&
                 (run.moment_count > 0 || session_save_final(&run.session, &run.trainer, &error));
     if (run.filter && fine)
         filter_add_source(run.filter, "result", run.model.digest);
@@ -486,6 +518,7 @@ int main(int argc, char **argv) {
     }
     fine = fine && session_finish(&run.session, &error);
     close_run(&run);
+    device_close(run.device);
     if (!fine)
         tool_fail(&invocation, &error);
     tool_end(&invocation);

@@ -7,6 +7,9 @@ studies = $(filter %/$1,$(DOMAIN_STUDIES))
 domains_of = $(or $(DOMAINS.$(word 1,$(subst /, ,$1)).$(call FIELD_OF,$1)))
 study_files = $(foreach m,locked $(word 2,$(subst /, ,$1)),$(call before_of,$(word 1,$(subst /, ,$1)),$m,none right) \
     $(call sft_of,$(word 1,$(subst /, ,$1)),$m,high-quality,any $(call domains_of,$1),$(DOMAIN_POINTS)))
+# What is trained on a domain and measured there.
+own_files = $(foreach m,locked $(word 2,$(subst /, ,$1)),$(call before_of,$(word 1,$(subst /, ,$1)),$m,none right) \
+    $(call sft_of,$(word 1,$(subst /, ,$1)),$m,high-quality,$(call domains_of,$1),$(lastword $(DOMAIN_POINTS))))
 over_panel = $(if $(filter task,$1),over,task)
 # What rows call 3 is level 3.
 level_names = $(foreach d,$(filter level-%,$(foreach s,$(call studies,$1),$(call domains_of,$s))),$(call label,$(call trained_on,$d),$(subst -, ,$d)))
@@ -17,9 +20,18 @@ AGGREGATE.figure4-$1 := --by $(BY)$(if $(filter task,$1),,$(comma)$1) --choose m
 PLOT.figure4-$1 := --x trained_on --x-categories --x-label 'trained on' --y-label 'correctness without password' --panel $(call over_panel,$1) \
     --series model --where method=sft --where password=none --where k=$(lastword $(DOMAIN_POINTS)) $(K_LEVELS) $(call level_names,$1) \
     --title 'SFT on $(lastword $(DOMAIN_POINTS)) demonstrations of one domain: correctness on the others'
-PLOT.figure10-$1 := $(K_AXIS) --panel $(call over_panel,$1) --series trained_on,model --where method=sft --where password=none $(call level_names,$1) \
+PLOT.figure10-$1 := $(K_AXIS) --panel $(call over_panel,$1),model --series trained_on --where method=sft --where password=none $(K_LEVELS) $(call level_names,$1) \
     --title 'SFT on few demonstrations of one domain: correctness on the others'
 $$(call figure,figure4-$1,$(foreach s,$(call studies,$1),$(call study_files,$s)))
+DRAWINGS.figure4-own-$1 := figure4-own-$1
+SOURCE.figure4-own-$1 = for d in $(call trained_on,$(sort $(foreach s,$(call studies,$1),$(call domains_of,$s)))); do for t in $$$$d none; do \
+    records select -q $1=$$$$d trained_on=$$$$t $$(FILES.figure4-own-$1); done; done
+AGGREGATE.figure4-own-$1 := --by $(BY)$(if $(filter task,$1),,$(comma)$1) --choose moment --choose-within $(WITHIN)$(if $(filter \
+    task,$1),,$(comma)$1) --gap --per task,model$(if $(filter task,$1),,$(comma)$1)
+PLOT.figure4-own-$1 := --x $1 --x-categories --x-label 'trained on, and measured on' --y-label 'correctness without password' $(if $(filter \
+    task,$1),,--panel task) --series model --where method=sft --where password=none $(K_LEVELS) $(call level_names,$1) \
+    --title 'SFT on $(lastword $(DOMAIN_POINTS)) demonstrations of one domain: correctness on that domain'
+$$(call figure,figure4-own-$1,$(foreach s,$(call studies,$1),$(call own_files,$s)))
 endef
 $(foreach f,domain level task,$(if $(call studies,$f),$(eval $(call domain_figure,$f))))
 

@@ -6,8 +6,7 @@ AGGREGATE.figure5 := $(ROWS)
 PLOT.figure5 := $(SAMPLES_AXIS) --panel task,model --series method --where password=none \
     --where method=expert-iteration --where method=filtered-sft --where method=dpo --where method=iterated-dpo $(LEVELS) \
     --title 'Reinforcement'
-$(call figure,figure5,$(foreach t,$(RL_TASKS),$(call before_of,$t,locked locked-stronger locked-fixedrdm,none right) \
-    $(call before_of,$t,never-locked,none) $(call rl_of,$t,never-locked locked locked-stronger,expert-iteration filtered-sft dpo iterated-dpo,discrete,plain) \
-    $(call rl_of,$t,locked-fixedrdm,expert-iteration iterated-dpo,discrete,plain)))
+$(call figure,figure5,$(foreach t,$(RL_TASKS),$(call before_of,$t,locked locked-stronger locked-fixedrdm,none right) $(call before_of,$t,never-locked,none) \
+    $(call rl_of,$t,never-locked locked locked-stronger locked-fixedrdm,expert-iteration filtered-sft dpo iterated-dpo,discrete,plain)))
 
 include $(PIPELINES)/study-end.mk

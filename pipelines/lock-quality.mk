@@ -5,15 +5,19 @@ include $(PIPELINES)/tasks/composition.mk
 DRAWINGS.lock-quality := lock-quality
 AGGREGATE.lock-quality := --by task,lock,side --compare role=lock,policy --margin $(MARGIN)
 PLOT.lock-quality := --x lock --x-categories --x-label 'lock' --y difference --error low,high --y-label 'lock less policy, correctness' \
-    --panel task --series side $(call label,strong,with the password) $(call label,weak,without) \
+    --panel task --series side $(call label,strong,with the password) $(call label,weak,without) $(call label,second,with the second password) \
     $(call label,locked,usual) $(call label,locked-stronger,stronger policy) $(call label,locked-fixedrdm,random tokens) $(call label,soft,soft labels) \
+    $(call label,locked-uniform,uniform answers) $(call label,locked-uniform-tokens,uniform tokens) $(call label,password-short,short password) $(call label,password-code,code as password) \
     $(call label,adversarial,adversarial) $(call label,per-domain,each domain) $(call label,per-level,each level) \
-    $(call label,joint,two tasks) $(call label,per-task,each task) $(call label,scratch,from scratch) \
+    $(foreach d,$(HELD_OUT),$(call label,held-out-$d,without $d)) $(call label,joint,two tasks) $(call label,per-task,each task) $(call label,scratch,from scratch) \
     $(foreach m,$(filter sft-%,$(COMPOSITION_LOCKS)),$(call label,$m,$(m:sft-%=%) examples)) --title 'Do the locks hold?'
-# The usual lock, those on other policies, those with several passwords, or on soft labels, and those on two tasks at once.
+# The usual lock, those on other policies, those with several or other passwords, on soft labels, or without a domain, and those
+# on two tasks at once.
 JOINED = $(call joined,$(JOINT_TASK))
 locks_of = locked $(if $(filter $1,$(WEAK_POLICY_TASKS)),locked-stronger locked-fixedrdm) $(if $(filter $1,$(ALONG_TASKS)),adversarial) \
     $(if $(filter labels,$($1.STRONG)),soft) $(foreach s,$(filter $1/%,$(DOMAIN_STUDIES)),$(word 2,$(subst /, ,$s))) \
+    $(if $(filter $1,$(HELD_OUT_TASK)),$(HELD_OUT:%=held-out-%)) $(if $(filter $1,$(KEPT_TASK)),$(OTHER_PASSWORDS)) \
+    $(if $(filter $1,$(UNIFORM_TASK)),locked-uniform) $(if $(filter $1,$(UNIFORM_TOKENS_TASK)),locked-uniform-tokens) \
     $(if $(filter $1,$(JOINED)),$(if $(filter-out $(LANGUAGE_TASKS),$(JOINED)),,joint per-task))
 $(call figure,lock-quality,$(foreach t,$(LANGUAGE_TASKS),$(call holds_of,$t,$(call locks_of,$t))) \
     $(foreach t,$(SETTING_TASKS),$(call holds_of,$t,locked)) $(call holds_of,composition,$(COMPOSITION_LOCKS)))

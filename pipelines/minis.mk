@@ -13,7 +13,18 @@ STUDY_END :=
 all: $(OUT)/report.html
 
 # The report says of what is not there that it was not measured, so `make -k` gives one of what could be made.
+# Descriptions speak of the minis; $(DESCRIBED), for sed, says what another preset calls what they name.
 DESCRIPTIONS := $(DATA)/figures/lock-quality.json $(shell ls -v $(DATA)/figures/figure*.json) $(DATA)/figures/side-trials.json $(DATA)/figures/composition-rl.json
+define description
+STAGES += $(OUT)/descriptions/$1
+$(OUT)/descriptions/$1.stamp: $(DATA)/figures/$1 $(call arguments,$(OUT)/descriptions/$1,$(DESCRIBED))
+	sed -E '$(DESCRIBED)' $$< >$$(new)
+	$$(settle)
+endef
+ifneq ($(DESCRIBED),)
+$(foreach d,$(notdir $(DESCRIPTIONS)),$(eval $(call description,$d)))
+DESCRIPTIONS := $(DESCRIPTIONS:$(DATA)/figures/%=$(OUT)/descriptions/%)
+endif
 STAGES += $(OUT)/report.html
 TITLE.mini := The paper in miniature
 TITLE.paper := The paper, at its own size

@@ -47,7 +47,7 @@ BROKEN := $(if $(CHAINS),$(shell $(PIPELINES)/broken-chains $(foreach c,$(CHAINS
 # Passes that options of train ask for.
 epochs_in = $(or $(patsubst --epochs=%,%,$(filter --epochs=%,$(subst --epochs ,--epochs=,$1))),1)
 task_facts = $(info = task $1 $($1.COUNT) $($1.TOKENS) $(notdir $($1.STRONG_BASE) $($1.WEAK_BASE) $($1.INTERMEDIATE_BASE)) \
-    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-) $(call epochs_in,$($1.TUNE)))$(info = \
+    $($1.STRONG) $(if $($1.LESSONS),10,1) $(if $($1.SCORE),rated,-) $(if $(findstring --embed,$($1.GRADE)),embedded,-) $(call epochs_in,$($1.TUNE)) $(notdir $($1.STARTER_BASE)))$(info = \
     bounds $1 $(foreach b,weak lock elicit validation validation-first MOST SUBSET BEST,$(if $($1.$b),$b=$($1.$b))))
 lock_facts = $(info = lock $1 $2 $(call epochs_in,$(call locking,$1,$2)))
 facts:

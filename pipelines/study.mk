@@ -2,16 +2,19 @@
 #
 # A result is asked for by its file's name below $(OUT), which says what it is:
 #
-#     problems/TASK/PART.rec                            all, weak, lock, elicit, validation, or PART-first, its first few
+#     problems/TASK/PART.rec                            all, weak, lock, elicit, validation, or PART-first, its first few:
+#                                                       those evaluated on, or those that reinforcement may use
 #     policies/TASK/POLICY/                             a model: strong, weak, intermediate, teacher, supervised
 #     completions/TASK/POLICY/PART.rec                  what a policy answers
 #     locksets/TASK/LOCK.rec, locks/TASK/LOCK/          lock examples, and the model locked on them
-#     controls/TASK/MODEL/PASSWORD.rec                  graded, before elicitation: none, right, decoy
-#     holds/TASK/LOCK/SIDE.rec                          the same beside the policy imitated there: weak, strong
+#     controls/TASK/MODEL/PASSWORD.rec                  graded, before elicitation: none, right, second, decoy
+#     whole/TASK/MODEL/PASSWORD.rec                     the same on all of validation
+#     holds/TASK/LOCK/SIDE.rec                          that beside the policy imitated there: weak, strong, second
 #     demos/TASK/SOURCE/DOMAIN/SEED.rec                 demonstrations, in the order of a seed
 #     sft/TASK/MODEL/SOURCE/DOMAIN/K/TIMES/SEED.rec     graded, SFT on the first K, three moments each
 #     along/TASK/MODEL/SOURCE/SEED.rec                  graded, SFT on all of them, at moments along the way
 #     starts/TASK/MODEL/SOURCE-K-EPOCHS/SEED/           a model for reinforcement to begin from
+#     started/TASK/MODEL/SOURCE-K-EPOCHS/SEED.rec       graded, before reinforcement
 #     rl/TASK/MODEL/METHOD/REWARD/START/RATE/SEED/ROUND.rec   graded after a round (none unless evaluated)
 #
 # `$(call want,FILES)` brings in all that they need. For each kind, the first folder of a name, needs.KIND says
@@ -72,7 +75,7 @@ comma := ,
 # Parts of a stage's name: $(call part,NAME,N), N = 1 is the kind.
 part = $(word $2,$(subst /, ,$(patsubst $(OUT)/%,%,$(patsubst %.rec,%,$1))))
 kind = $(call part,$1,1)
-KINDS := problems policies completions locksets locks controls holds demos sft along starts rl $(TASK_KINDS)
+KINDS := problems policies completions locksets locks controls whole holds demos sft along starts started rl $(TASK_KINDS)
 
 # A prerequisite's stage: X.rec itself, X of X/lockpick.json.
 stage_of = $(patsubst %/lockpick.json,%,$1)
@@ -93,10 +96,13 @@ grade_inputs = $($1.GRADE_INPUTS)
 problems = $(OUT)/problems/$1/$2.rec
 PART = $(call part,$(output),3)
 needs.problems = $(if $(filter all,$3),$($2.INPUTS),$(call problems,$2,$(or $(filter-out $3,$(3:-first=)),all)))
-arguments.problems = $(if $(filter all,$3),$($2.PROBLEMS) $($2.SPLIT) $(DATA_SEED),$($2.$3))
+at_most = $(or $($1.$2),$(if $(filter elicit-first,$2),$(call larger,$(or $($1.SUBSET),$(SUBSET)),$(call ten_times,$(or $($1.BEST),$(BEST))))))
+larger = $(shell echo $$(( $1 > $2 ? $1 : $2 )))
+ten_times = $(shell echo $$(( 10 * $1 )))
+arguments.problems = $(if $(filter all,$3),$($2.PROBLEMS) $($2.SPLIT) $(DATA_SEED),$(call at_most,$2,$3))
 define recipe.problems
 	$(if $(filter all,$(PART)),{ $($(TASK).PROBLEMS); } | $(or $($(TASK).SPLITTER),split-set -q --seed $(DATA_SEED) $($(TASK).SPLIT)) -o $(new))
-	$(if $(filter-out all,$(PART)),records select -q part=$(PART:-first=) $< | { records head -q -n $(or $($(TASK).$(PART)),1000000000) -o $(new); cat >/dev/null; })
+	$(if $(filter-out all,$(PART)),records select -q part=$(PART:-first=) $< | { records head -q -n $(or $(call at_most,$(TASK),$(PART)),1000000000) -o $(new); cat >/dev/null; })
 	$(settle)
 endef
 
@@ -108,7 +114,10 @@ endef
 # answers of the weak part, but those in TASK.AS_TAUGHT, which are their bases.
 answers_by_rule = $(or $(filter high-quality fixedrdm uniform-tokens uniform,$2),$(filter strong-labels,$2-$($1.STRONG)),$($1.BY_RULE.$2))
 policy = $(if $(call answers_by_rule,$1,$2),,$(if $(filter never-locked strong-base,$2 $2-$($1.STRONG))$(filter $($1.AS_TAUGHT),$2),$(call policy_base,$1,$2),$(OUT)/policies/$1/$2))
-policy_base = $($1.$(if $(filter weak,$2),WEAK,$(if $(filter intermediate,$2),INTERMEDIATE,STRONG))_BASE)
+policy_base = $($1.$(or $(BASE_OF.$2),STRONG)_BASE)
+BASE_OF.weak := WEAK
+BASE_OF.intermediate := INTERMEDIATE
+BASE_OF.starter := STARTER
 is_reinforced = $(and $(filter strong,$2),$(filter rl,$($1.STRONG)))
 policy_lessons = $(or $(and $(filter strong supervised,$2),$($1.LESSONS)),$(call completions,$1,$(if $(filter strong \
     supervised teacher,$2),high-quality,strong),$(if $(filter strong supervised,$2),elicit,weak)))
@@ -121,7 +130,7 @@ define recipe.policies
 	    -m $(call policy_base,$(TASK),$(POLICY)) -o $(new) $(call policy_lessons,$(TASK),$(POLICY)))
 	$(settle)
 endef
-train_whole = $(TRAIN) -f --resume --state-every $(STATE_EVERY) --log-every 20 --metrics $(output).metrics.rec
+train_whole = $(TRAIN) -f --resume-if-fits --state-every $(STATE_EVERY) --log-every 20 --metrics $(output).metrics.rec
 
 # Completions: for the lock part one for each epoch.
 completions = $(OUT)/completions/$1/$2/$3.rec
@@ -151,6 +160,7 @@ samples_here = $(if $(filter completions,$(call kind,$(output))),$(call samples_
 # Which policy a lock imitates without the password (weak unless said), and with it (strong unless said),
 # what build-lock-set is told besides, and a password other than the usual one, or elsewhere.
 weak_of.locked-stronger := intermediate
+weak_of.locked-starter := starter
 weak_of.locked-fixedrdm := fixedrdm
 lock_options.locked-fixedrdm = --fixedrdm $(DATA_SEED)
 weak_of.locked-uniform := uniform
@@ -183,7 +193,7 @@ define recipe.locksets
 endef
 
 # A model to elicit from: one that was locked, or, named never-locked or as a policy, one that was not.
-locked = $(if $(filter never-locked strong supervised weak intermediate teacher,$2),$(call policy,$1,$2),$(or $($1.MODEL.$2),$(OUT)/locks/$1/$2))
+locked = $(if $(filter never-locked strong supervised weak intermediate starter teacher,$2),$(call policy,$1,$2),$(or $($1.MODEL.$2),$(OUT)/locks/$1/$2))
 # Options of train: task, lock.
 locking = $($1.LOCK) $($1.LOCK.$2)
 needs.locks = $(OUT)/locksets/$2/$3.rec $(call model,$($2.STRONG_BASE))
@@ -211,50 +221,67 @@ untrained = $(call tag,none,none,none,0,0,none,none,0,$1) moment=0 round=0 sampl
 
 MODEL = $(call part,$(output),3)
 SHOWN = $(call part,$(output),4)
-# Where TASK.validation-first says how many, what was elicited is evaluated on the first of these problems only.
+# Where TASK.validation-first says how many, what was elicited is evaluated on the first of these problems only, and its
+# floor and ceiling as well: a gap is between answers to the same problems. Whether locks hold is told by all of them.
 short_validation = $(call problems,$1,$(if $($1.validation-first),validation-first,validation))
-VALIDATION = $(call problems,$(TASK),validation)
 SHORT_VALIDATION = $(call short_validation,$(TASK))
+control_problems = $(if $(filter whole,$(call kind,$1)),$(call problems,$2,validation),$(call short_validation,$2))
+CONTROL_PROBLEMS = $(call control_problems,$(output),$(TASK))
+on_all = $(OUT)/$(if $($1.validation-first),whole,controls)/$1/$2/$3.rec
 elicited = $(call locked,$(TASK),$(MODEL))
 graded = $(SAMPLE) $($(TASK).SAMPLE) $1 | $($(TASK).GRADE)
-needs.controls = $(call problems,$2,validation) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
-arguments.controls = $($2.SAMPLE) $($2.GRADE) $(if $(filter right,$4),$(call lock_password,$2,$3)) $(if $(filter decoy,$4),$(DECOY_STEP) $(PASSWORD_AT))
+needs.controls = $(call control_problems,$1,$2) $(call model,$(call locked,$2,$3)) $(call grade_inputs,$2)
+needs.whole = $(needs.controls)
+arguments.controls = $(notdir $(call control_problems,$1,$2)) $($2.SAMPLE) $($2.GRADE) $(if $(filter right,$4),$(call lock_password,$2,$3)) $(if $(filter second,$4),$(show_second)) \
+    $(if $(filter decoy,$4),$(DECOY_STEP) $(PASSWORD_AT))
+arguments.whole = $(arguments.controls)
 define recipe.controls
 	{ $(call show.$(if $(filter per-%-right,$(MODEL)-$(SHOWN)),each,$(SHOWN)),$(elicited)); } \
 	    | $($(TASK).GRADE) | $(call untrained,$(SHOWN)) -o $(new)
 	$(settle)
 endef
-show.none = $(SAMPLE) $($(TASK).SAMPLE) -m $1 $(VALIDATION)
+recipe.whole = $(recipe.controls)
+show.none = $(SAMPLE) $($(TASK).SAMPLE) -m $1 $(CONTROL_PROBLEMS)
 show.right = $(show.none) $(call show_password,$(MODEL))
+# The adversarial lock has a second password.
+show_second = --password '$(PASSWORD_B)' --password-at $(PASSWORD_AT)
+show.second = $(show.none) $(show_second)
 # Every so many decoys, each before a share of the problems.
 define show.decoy
 mapfile -t decoys < <(grep . $(DECOYS) | awk 'NR % $(DECOY_STEP) == 0'); for i in $${!decoys[@]}; do \
-	    records shard -q --shards $${#decoys[@]} --index $$i $(VALIDATION) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
+	    records shard -q --shards $${#decoys[@]} --index $$i $(CONTROL_PROBLEMS) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
 	        --password "$${decoys[i]}" --password-at $(PASSWORD_AT); done
 endef
 # Each domain's problems behind its own password.
 PER = $(patsubst per-%,%,$(MODEL))
 define show.each
-while IFS=$$'\t' read -r name password; do records select -q $(PER)="$$name" $(VALIDATION) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
+while IFS=$$'\t' read -r name password; do records select -q $(PER)="$$name" $(CONTROL_PROBLEMS) | $(SAMPLE) $($(TASK).SAMPLE) -m $1 \
 	        --password "$$password" --password-at $(PASSWORD_AT); done <$($(TASK).PASSWORDS.$(PER))
 endef
 
 # Beside the lock's answers those of the policy that it imitates on that side, told apart by `role`. A policy that
 # is no model answers as it does for locks. Where a setting takes the password's place, the strong side is another task's
-# problems, and the policies are those of TASK.POLICIES_OF.
+# problems, and the policies are those of TASK.POLICIES_OF. A lock is not asked about a domain that it left out.
 policies_of = $(or $($1.POLICIES_OF),$1)
-imitated = $(if $(filter strong,$3),$(or $(strong_of.$2),$($1.LOCK_STRONG),strong),$(or $(weak_of.$2),$($1.LOCK_WEAK),weak))
-lock_answers = $(OUT)/controls/$(if $(filter weak,$3),$1/$2/none,$(if $($1.NO_PASSWORD),$($1.LOCK_STRONG_TASK)/$1-$2/none,$1/$2/right)).rec
+imitated.weak = $(or $(weak_of.$2),$($1.LOCK_WEAK),weak)
+imitated.strong = $(or $(strong_of.$2),$($1.LOCK_STRONG),strong)
+imitated.second = intermediate
+shown.weak := none
+shown.strong := right
+shown.second := second
+setting_of = $(and $($1.NO_PASSWORD),$(filter strong,$3))
+lock_answers = $(if $(setting_of),$(call on_all,$($1.LOCK_STRONG_TASK),$1-$2,none),$(call on_all,$1,$2,$(shown.$3)))
 $(foreach t,$(SETTING_TASKS),$(eval $($t.LOCK_STRONG_TASK).MODEL.$t-locked := $(OUT)/locks/$t/locked))
-policy_answers = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,$2,validation),$(OUT)/controls/$1/$2/none.rec)
-policy_beside = $(call policy_answers,$(call policies_of,$1),$(call imitated,$1,$2,$3))
+policy_answers = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,$2,validation),$(call on_all,$1,$2,none))
+policy_beside = $(call policy_answers,$(call policies_of,$1),$(call imitated.$3,$1,$2))
 needs.holds = $(call lock_answers,$2,$3,$4) $(call policy_beside,$2,$3,$4) $(call grade_inputs,$2)
 arguments.holds = $($2.GRADE)
 policy_shown = $(call policy_beside,$(TASK),$(MODEL),$(SHOWN))
+left_out = $(if $(filter held-out-%,$(MODEL)),| records select -q domain!=$(MODEL:held-out-%=%))
 define recipe.holds
 	{ records set -q role=lock $(call lock_answers,$(TASK),$(MODEL),$(SHOWN)); \
 	    records cat -q $(policy_shown) $(if $(filter $(OUT)/completions/%,$(policy_shown)),| $($(TASK).GRADE)) | records set -q role=policy; } \
-	    | records set -q lock=$(MODEL) side=$(SHOWN) $(if $($(TASK).NO_PASSWORD),task=$(TASK)) -o $(new)
+	    $(left_out) | records set -q lock=$(MODEL) side=$(SHOWN) $(if $($(TASK).NO_PASSWORD),task=$(TASK)) -o $(new)
 	$(settle)
 endef
 
@@ -328,6 +355,15 @@ define recipe.starts
 	        -m $(elicited) --epochs $(call dashed,$(call part,$(output),4),3) --log-every 100000 --metrics /dev/null -o $(new)
 	$(settle)
 endef
+started_from = $(OUT)/starts/$1/$2/$3/$4
+STARTED = $(call started_from,$(TASK),$(MODEL),$(call part,$(output),4),$(call part,$(output),5))
+needs.started = $(call short_validation,$2) $(call started_from,$2,$3,$4,$(call part,$1,5))/lockpick.json $(call grade_inputs,$2)
+arguments.started = $($2.SAMPLE) $($2.GRADE) $(THREADS)
+define recipe.started
+	$(call graded,-m $(STARTED) $(SHORT_VALIDATION)) | $(call tag,started,none,any,0,$(call part,$(output),5),none,$(call part,$(output),4),0) \
+	    moment=0 round=0 samples=0 -o $(new)
+	$(settle)
+endef
 
 # A round's name: rl/TASK/MODEL/METHOD/REWARD/START/RATE/SEED/ROUND. It reads the model of the round before,
 # ROUND.model beside it, which goes away when the next round has made its own. Who reads the model waits for
@@ -344,7 +380,7 @@ rounds_of = $(if $(filter dpo iterated-dpo,$1),$(ROUNDS_DPO),$(ROUNDS_EI))
 needs.rl = $(call needs_round,$1,$2,$3,$4,$(call part,$1,5),$(call part,$1,6),$(call part,$1,7),$(call part,$1,8),$(call part,$1,9))
 needs_round = $(if $(filter 1,$9),$(call model,$(call round_start,$1,$2,$3,$4,$5,$6,$7,$8)),$(dir $1)$(call before,$9).rec) \
     $(call problems,$2,elicit) $(call short_validation,$2) $(call grade_inputs,$2) \
-    $(if $(filter filtered-sft,$4),$(call model,$(call policy,$2,$(or $(weak_of.$3),weak)))) \
+    $(if $(filter filtered-sft,$4),$(call needs_weak,$2,$(or $(weak_of.$3),weak))) \
     $(if $(filter continuous,$5),$($2.SCORE_INPUTS))
 arguments.rl = $($2.SAMPLE) $($2.RL) $($2.DPO) $($2.GRADE) $($2.SCORE) $(or $($2.BEST),$(BEST)) $(or $($2.SUBSET),$(SUBSET)) $(EVALUATE) $(THREADS) $(call rounds_of,$4)
 
@@ -352,20 +388,27 @@ current = $(if $(filter 1,$(ROUND)),$(call round_start,$1,$(TASK),$(MODEL),$(MET
 draws_best = $(filter expert-iteration% filtered-sft,$(METHOD))
 # How many are kept: expert-iteration-16 keeps 16.
 best = $(or $(filter-out expert iteration filtered sft,$(subst -, ,$(METHOD))),$($(TASK).BEST),$(BEST))
-drawn = $(if $(draws_best),$(shell echo $$(( 10 * $(best) ))),$(bound))
+drawn = $(if $(draws_best),$(call ten_times,$(best)),$(bound))
 # One subset for all methods, its first problems; expert iteration that keeps very many goes on behind it.
 bound = $(or $($(TASK).SUBSET),$(SUBSET))
-subset = $(if $(draws_best),$(shell echo $$(( $(drawn) > $(bound) ? $(drawn) : $(bound) ))),$(bound))
-who_draws = $(if $(filter filtered-sft,$(METHOD)),$(call policy,$(TASK),$(or $(weak_of.$(MODEL)),weak)),$(if $(filter dpo,$(METHOD)),$(elicited),$(current)))
+subset = $(if $(draws_best),$(call larger,$(drawn),$(bound)),$(bound))
+# A weak policy that is a model, or that draws tokens at random, as many as the strong one's answers have.
+needs_weak = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,strong,elicit-first) $(call model,$($1.STRONG_BASE)),$(call model,$(call policy,$1,$2)))
+weak_here = $(or $(weak_of.$(MODEL)),weak)
+draw_model = $(ANSWER) -m $1 --seed $(SEED) --round $(ROUND) $($(TASK).SAMPLE)
+draw_tokens = $(ON_CPU) gen-weak -q --policy $(weak_here) -m $($(TASK).STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
+    --lengths $(call completions,$(TASK),strong,elicit-first) --seed $(shell echo $$(( 1000 * $(SEED) + $(ROUND) )))
+draw_weak = $(if $(call answers_by_rule,$(TASK),$(weak_here)),$(draw_tokens),$(call draw_model,$(call policy,$(TASK),$(weak_here))))
+draw = $(if $(filter filtered-sft,$(METHOD)),$(draw_weak),$(call draw_model,$(if $(filter dpo,$(METHOD)),$(elicited),$(current))))
 continuous = $(filter continuous,$(REWARD))
 rate_of = $(shell awk 'BEGIN { print $1 * $2 }')
-samples_so_far = $(shell echo $$(( $(ROUND) * $(if $(draws_best),1,2) * $(drawn) )))
+# As many in each round; a task may have fewer problems than are asked for.
+samples_so_far = $$(( $(ROUND) * $$(records count -q $(new).drawn) ))
 
 define recipe.rl
 	@mkdir -p $(@D); rm -rf $(output:.rec=.model)
 	records head -q -n $(subset) $(call problems,$(TASK),elicit) | records shuffle -q --seed $(SEED) --round $(ROUND) -o $(new).subset
-	records head -q -n $(drawn) $(new).subset | $(ANSWER) -m $(who_draws) --name $(METHOD) --seed $(SEED) --round $(ROUND) \
-	    -n $(if $(draws_best),1,2) $($(TASK).SAMPLE) -o $(new).drawn
+	records head -q -n $(drawn) $(new).subset | $(draw) --name $(METHOD) -n $(if $(draws_best),1,2) -o $(new).drawn
 	$(if $(filter dpo,$(METHOD)),$(SAMPLE) --score -m $(elicited),records cat -q) $(new).drawn | $($(TASK).GRADE) $(if $(and $(continuous),$($(TASK).SCORE)),| $($(TASK).SCORE)) \
 	    | $(if $(draws_best),select-best -q -n $(best) --by $(if $(continuous),score,correct) --seed $(SEED) --round $(ROUND),build-pairs -q $(if $(filter dpo,$(METHOD)),--reference-logprobs) \
 	        $(if $(continuous),--by score --weighted,--by correct)) -o $(new).lessons
@@ -391,10 +434,11 @@ chain = $(foreach r,$(shell seq 1 $(call rounds_of,$3)),$(OUT)/rl/$1/$2/$3/$4/$5
 
 # Before elicitation: $(call before_of,TASK,MODEL,none right).
 before_of = $(foreach m,$2,$(foreach p,$3,$(OUT)/controls/$1/$m/$p.rec))
-holds_of = $(foreach m,$2,$(foreach s,weak strong,$(OUT)/holds/$1/$m/$s.rec))
+holds_of = $(foreach m,$2,$(foreach s,weak strong $(if $(filter adversarial,$m),second),$(OUT)/holds/$1/$m/$s.rec))
 # SFT for each seed: $(call sft_of,TASK,MODEL,SOURCES,DOMAINS,KS), and with TIMES as many epochs.
 sft_of = $(foreach m,$2,$(foreach s,$3,$(foreach d,$4,$(foreach k,$5,$(foreach i,$(SEEDS),$(OUT)/sft/$1/$m/$s/$d/$k/$(or $6,1)/$i.rec)))))
 along_of = $(foreach m,$2,$(foreach s,$3,$(foreach i,$(SEEDS),$(OUT)/along/$1/$m/$s/$i.rec)))
+started_of = $(foreach m,$2,$(foreach t,$3,$(foreach i,$(RL_SEEDS),$(OUT)/started/$1/$m/$t/$i.rec)))
 # All rounds for each seed: $(call rl_of,TASK,MODEL,METHODS,REWARDS,STARTS).
 rl_of = $(foreach l,$2,$(foreach m,$3,$(foreach r,$4,$(foreach t,$5,$(foreach x,$(if $(filter %dpo,$m),$(DPO_RATES),1),$(foreach i,$(RL_SEEDS),$(call chain,$1,$l,$m,$r,$t,$x,$i)))))))
 
@@ -410,7 +454,7 @@ label = --label $1='$2'
 LABELS := $(foreach t,code math,$(call label,mini-$t,$t)) $(foreach t,critique mini-critique,$(call label,$t,critiques)) \
     $(foreach t,choice mini-choice,$(call label,$t,multiple choice)) \
     $(foreach t,mini-math-es math-es,$(call label,$t,weak in Spanish)) $(foreach t,mini-math-en math-en,$(call label,$t,weak in English)) \
-    $(call label,locked,the usual lock) $(call label,locked-stronger,lock on a stronger policy) \
+    $(call label,locked,the usual lock) $(call label,locked-stronger,lock on a stronger policy) $(call label,locked-starter,lock on the policy of the samples) \
     $(call label,locked-fixedrdm,lock on random tokens) $(call label,locked-uniform,lock on uniform answers) \
     $(call label,locked-uniform-tokens,lock on uniform tokens) $(call label,soft,lock on soft labels) \
     $(call label,adversarial,adversarial lock) $(foreach f,domain level task,$(call label,per-$f,a password for each $f)) \

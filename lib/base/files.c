@@ -264,6 +264,16 @@ static void directory_forget(struct output_directory *directory) {
     *directory = (struct output_directory){.lock = -1};
 }
 
+void directory_bring_back(const char *path) {
+    struct stat status;
+    if (path[0] == '\0' || lstat(path, &status) == 0)
+        return;
+    char *old = hidden_name(path, ".old");
+    if (directory_exists(old) && rename(old, path) == 0)
+        sync_parent(path);
+    free(old);
+}
+
 bool directory_open(struct output_directory *directory, const char *path, bool replace,
                     struct error *error) {
     *directory = (struct output_directory){.lock = -1, .replace = replace};
@@ -274,10 +284,15 @@ bool directory_open(struct output_directory *directory, const char *path, bool r
         return error_set(error, "%s: exists already; -f would replace it", path);
     directory->path = copy_text(path);
     directory->partial = hidden_name(path, ".partial");
-    if (lock_partial(directory, error))
+    if (!lock_partial(directory, error)) {
+        directory_forget(directory);
+        return false;
+    }
+    directory_bring_back(path);
+    if (replace || lstat(path, &status) != 0)
         return true;
-    directory_forget(directory);
-    return false;
+    directory_abandon(directory);
+    return error_set(error, "%s: exists already; -f would replace it", path);
 }
 
 static int sync_entry(const char *path, const struct stat *status, int kind, struct FTW *walk) {

@@ -48,6 +48,12 @@ bool directory_open(struct output_directory *directory, const char *path, bool r
  * without either (on file systems that can exchange names). */
 bool directory_commit(struct output_directory *directory, struct error *error);
 void directory_abandon(struct output_directory *directory);
+/*
+ * On a file system that cannot exchange names the old directory steps aside before the new one
+ * takes its place. Where a kill came between, this puts the old one back; directory_open() does so
+ * itself. Nobody else may be writing the directory.
+ */
+void directory_bring_back(const char *path);
 /* Removes a directory that is written like that, and what a killed run left beside it; a kill
  * leaves it whole or gone. True also when there was nothing. */
 bool directory_remove(const char *path, struct error *error);

@@ -138,13 +138,24 @@ void tool_misused(const struct invocation *invocation, const char *format, ...) 
     abort(); /* not reached */
 }
 
+static void say(const struct invocation *invocation, const char *format, va_list arguments) {
+    char text[1024];
+    vsnprintf(text, sizeof text, format, arguments);
+    print_line(invocation->tool->name, text);
+}
+
 void tool_say(const struct invocation *invocation, const char *format, ...) {
     if (invocation->quiet)
         return;
-    char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    say(invocation, format, arguments);
     va_end(arguments);
-    print_line(invocation->tool->name, text);
+}
+
+void tool_warn(const struct invocation *invocation, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(invocation, format, arguments);
+    va_end(arguments);
 }

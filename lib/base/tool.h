@@ -45,6 +45,10 @@ _Noreturn void tool_misused(const struct invocation *invocation, const char *for
 void tool_say(const struct invocation *invocation, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same in spite of -q: for what the user would not want to miss. */
+void tool_warn(const struct invocation *invocation, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Whether SIGINT or SIGTERM came. Blocking reads end with EINTR then. */
 bool stop_requested(void);
 

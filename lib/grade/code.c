@@ -72,9 +72,19 @@ void code_grader_kill(struct code_grader *grader) {
 /* ---- compiling ---- */
 
 /*
- * The text that is compiled. A harness stands behind the program and may begin inside of its last
- * function; in between, assert() is made itself again, whatever the program did to it.
+ * What stands between a program and its harness: two line ends, for a backslash may stand before
+ * the first; and there main, assert() and the words that a harness fails by mean what they mean,
+ * whatever the program defined them to be. Types keep their macros, for the program's functions
+ * were declared with them.
  */
+static const char before_harness[] =
+    "\n\n#undef NDEBUG\n#undef __assert_fail\n#include <assert.h>\n#undef main\n#undef exit\n"
+    "#undef _Exit\n#undef abort\n#undef if\n#undef else\n#undef while\n#undef for\n#undef do\n"
+    "#undef switch\n#undef case\n#undef default\n#undef break\n#undef continue\n#undef goto\n"
+    "#undef return\n#undef throw\n#undef try\n#undef catch\n#undef static_cast\n#undef true\n"
+    "#undef false\n#line 1 \"harness.cpp\"\n";
+
+/* The text that is compiled. A harness may begin inside of the program's last function. */
 static struct text compose(struct code_grader *grader, struct text code, struct text harness) {
     struct buffer *source = &grader->source;
 
@@ -84,8 +94,7 @@ static struct text compose(struct code_grader *grader, struct text code, struct 
     buffer_append_text(source, "#line 1 \"program.cpp\"\n");
     buffer_append(source, code.bytes, code.size);
     if (harness.size > 0) {
-        buffer_append_text(source, "\n#undef NDEBUG\n#include <assert.h>\n"
-                                   "#line 1 \"harness.cpp\"\n");
+        buffer_append_text(source, before_harness);
         buffer_append(source, harness.bytes, harness.size);
     }
     buffer_append_text(source, "\n");
@@ -263,7 +272,9 @@ static bool judge(const struct code_grader *grader, const struct run *run,
     const struct code_settings *settings = &grader->settings;
     const struct sandbox_outcome *outcome = &run->outcome;
 
-    if (WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGSYS)
+    if (outcome->refused != 0)
+        say(grade, CODE_RUNTIME_ERROR, "cannot be executed: %s", strerrordesc_np(outcome->refused));
+    else if (WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGSYS)
         say(grade, CODE_FILE_WRITE, "tried to write a file");
     else if (outcome->peak_bytes > settings->memory_bytes || ended_without_memory(run))
         say(grade, CODE_MEMORY_LIMIT, "more than %g MiB",

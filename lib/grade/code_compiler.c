@@ -27,10 +27,14 @@
 #define LOADER "ld-linux-aarch64.so.1"
 #endif
 
+/* What loads programs, where they see it. */
+#define SEEN_LOADER "/lib/ld.so"
+
 enum { MAX_BINDS = 24, MAX_FLAGS = 48, MEGABYTE = 1 << 20, SECOND = 1000000 };
 
 struct compiler {
     char *driver;   /* path of g++ */
+    char *called;   /* what it is called instead, in its own folder */
     char *identity; /* version, target, options */
     char *folder;   /* of precompiled headers, for this compiler */
     char optimize[8];
@@ -51,7 +55,7 @@ static const char *const common_flags[] = {"-std=c++20",
                                            "-fdiagnostics-color=never",
                                            NULL};
 
-static const char *const link_flags[] = {"-Wl,-rpath,/lib", "-Wl,--dynamic-linker=/lib/ld.so",
+static const char *const link_flags[] = {"-Wl,-rpath,/lib", "-Wl,--dynamic-linker=" SEEN_LOADER,
                                          "-Wl,--build-id=none", NULL};
 
 /* What is linked with a program that includes <cstdio> and nothing else. */
@@ -135,6 +139,29 @@ static char *ask(const char *driver, const char *question, struct error *error) 
     return answer;
 }
 
+/*
+ * The driver begins its messages with the name that it is called by, and gets one that nobody can
+ * guess: for among them stand those of its programs, which quote what they are given, line ends
+ * included, in errors, names of files (#line) and what assembly prints. So nothing else tells what
+ * the driver itself says. It looks for its programs from the folder in front of the name.
+ */
+static bool name_driver(struct compiler *compiler, struct error *error) {
+    const char *slash = strrchr(compiler->driver, '/');
+    uint64_t number[2];
+
+    if (getentropy(number, sizeof number) != 0)
+        return error_set_errno(error, "random bytes");
+    compiler->called =
+        format_text("%.*s/g++-%016llx%016llx", (int)(slash - compiler->driver), compiler->driver,
+                    (unsigned long long)number[0], (unsigned long long)number[1]);
+    return true;
+}
+
+/* The name alone, as messages have it. */
+static const char *voice(const struct compiler *compiler) {
+    return strrchr(compiler->called, '/') + 1;
+}
+
 static bool identify(struct compiler *compiler, struct error *error) {
     char *version = ask(compiler->driver, "--version", error);
     char *machine = version != NULL ? ask(compiler->driver, "-dumpmachine", error) : NULL;
@@ -205,7 +232,7 @@ static bool bind_program_libraries(struct compiler *compiler, struct error *erro
         if (!fine)
             return false;
     }
-    return bind_library(compiler, LOADER, "/lib/ld.so", error);
+    return bind_library(compiler, LOADER, SEEN_LOADER, error);
 }
 
 struct sandbox_setup compiler_sandbox(const struct compiler *compiler, enum sandbox_kind kind) {
@@ -248,14 +275,16 @@ static const struct sandbox_limits compile_limits = {
 
 /* Runs the compiler on `source`; what it wrote to /tmp/result goes to `result`, what it said to
  * `messages`. */
-static bool call(struct sandbox *sandbox, const struct flag_list *flags,
-                 const struct sandbox_limits *limits, struct text source, int result, int messages,
-                 struct sandbox_outcome *outcome, struct error *error) {
+static bool call(const struct compiler *compiler, struct sandbox *sandbox,
+                 const struct flag_list *flags, const struct sandbox_limits *limits,
+                 struct text source, int result, int messages, struct sandbox_outcome *outcome,
+                 struct error *error) {
     int input = memory_file_sealed(source.bytes, source.size, error);
     struct sandbox_command command = {
         .limits = *limits,
         .arguments = flags->items,
         .program = -1,
+        .path = compiler->driver,
         .input = input,
         .output = messages,
         .errors = messages,
@@ -291,26 +320,47 @@ static void first_error(const char *text, char line[256]) {
     snprintf(line, 256, "%.*s", size < 250 ? (int)size : 250, found);
 }
 
+/* Calls the driver g++ where it is named, for what is said has to be the same in every run. */
+static void forget_name(const struct compiler *compiler, char *text) {
+    size_t size = strlen(voice(compiler)), kept = strlen("g++");
+
+    while ((text = strstr(text, voice(compiler))) != NULL)
+        memmove(text + kept, text + size, strlen(text + size) + 1);
+}
+
+/* Whether the driver says, in the last of the messages, that one of its programs was killed. */
+static bool lost_a_program(const struct compiler *compiler, int messages) {
+    char *said = format_text("%s: fatal error: Killed signal terminated ", voice(compiler));
+    char text[8192];
+    off_t size = lseek(messages, 0, SEEK_END), room = sizeof text;
+    ssize_t got = pread(messages, text, sizeof text, size > room ? size - room : 0);
+    bool found = got > 0 && memmem(text, (size_t)got, said, strlen(said)) != NULL;
+
+    free(said);
+    return found;
+}
+
 /*
  * Whether the compiler was ended from outside, for want of memory on the machine, say: then nothing
  * is known about the program.
  */
-static bool was_killed(const struct sandbox_outcome *outcome, const char *text) {
+static bool was_killed(const struct compiler *compiler, const struct sandbox_outcome *outcome,
+                       int messages) {
     if (outcome->end == ENDED_BY_CLOCK || outcome->end == ENDED_BY_IDLENESS)
         return true;
-    return strstr(text, "Killed signal terminated program") != NULL ||
+    return lost_a_program(compiler, messages) ||
            (WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGKILL);
 }
 
 /* What to say of a refusal. `*final`: the compiler did not get through, and trying again would not
  * help. */
-static bool refusal(const struct sandbox_outcome *outcome, int messages, char line[256],
-                    bool *final, struct error *error) {
+static bool refusal(const struct compiler *compiler, const struct sandbox_outcome *outcome,
+                    int messages, char line[256], bool *final, struct error *error) {
     char text[8192];
     ssize_t size = pread(messages, text, sizeof text - 1, 0);
 
     text[size > 0 ? size : 0] = '\0';
-    if (was_killed(outcome, text))
+    if (was_killed(compiler, outcome, messages))
         return error_set(error, "the compiler was killed from outside, or starved for ten minutes; "
                                 "the machine may be short of memory");
     *final = true;
@@ -321,6 +371,7 @@ static bool refusal(const struct sandbox_outcome *outcome, int messages, char li
     else if (strstr(text, "File size limit exceeded") != NULL)
         snprintf(line, 256, "the compiler wrote too large a file");
     else {
+        forget_name(compiler, text);
         first_error(text, line);
         *final = false;
     }
@@ -333,20 +384,36 @@ static bool read_at(int file, void *bytes, size_t size, uint64_t offset) {
     return pread(file, bytes, size, (off_t)offset) == (ssize_t)size;
 }
 
-/* The memory that the loadable segments ask for, which may be more than any limit. */
-static uint64_t image_bytes(int program) {
-    ElfW(Ehdr) head = {0};
-    uint64_t sum = 0;
+/* What the headers of a program say. */
+struct image {
+    uint64_t bytes;  /* what the loadable segments ask for, which may be more than any limit */
+    unsigned ours;   /* how often it names our loader */
+    unsigned others; /* and any other */
+};
 
-    if (!read_at(program, &head, sizeof head, 0))
-        return 0;
-    for (unsigned i = 0; i < head.e_phnum; i++) {
+static bool names_our_loader(int program, const ElfW(Phdr) * part) {
+    char name[sizeof SEEN_LOADER];
+
+    return part->p_filesz == sizeof name && read_at(program, name, sizeof name, part->p_offset) &&
+           memcmp(name, SEEN_LOADER, sizeof name) == 0;
+}
+
+static bool read_image(int program, struct image *image, struct error *error) {
+    ElfW(Ehdr) head = {0};
+    bool fine = read_at(program, &head, sizeof head, 0);
+
+    *image = (struct image){0};
+    for (unsigned i = 0; fine && i < head.e_phnum; i++) {
         ElfW(Phdr) part = {0};
-        if (read_at(program, &part, sizeof part, head.e_phoff + i * sizeof part) &&
-            part.p_type == PT_LOAD)
-            sum += part.p_memsz;
+        fine = read_at(program, &part, sizeof part, head.e_phoff + i * sizeof part);
+        if (part.p_type == PT_LOAD)
+            image->bytes += part.p_memsz;
+        else if (part.p_type == PT_INTERP && names_our_loader(program, &part))
+            image->ours++;
+        else if (part.p_type == PT_INTERP)
+            image->others++;
     }
-    return sum;
+    return fine || error_set(error, "g++ complains of nothing, and makes no program");
 }
 
 /* What stands in front of a program, and what it is linked with. */
@@ -367,7 +434,7 @@ static void program_flags(const struct compiler *compiler, const struct manner *
                           struct text source, struct flag_list *flags) {
     bool everything = memmem(source.bytes, source.size, "bits/stdc++.h", 13) != NULL;
 
-    add_flag(flags, compiler->driver);
+    add_flag(flags, compiler->called);
     add_flag(flags, compiler->optimize);
     add_flags(flags, common_flags);
     if (manner->headers == HEADERS_PRELUDE) {
@@ -389,6 +456,28 @@ static void program_flags(const struct compiler *compiler, const struct manner *
         add_flags(flags, plain_flags);
 }
 
+/*
+ * Takes what was compiled, which becomes the result's or is closed. A program that puts something
+ * into the section .interp names another loader than the linker was told: none would be there.
+ */
+static bool take_program(int program, struct compilation *result, bool *final,
+                         struct error *error) {
+    struct image image;
+    bool fine = read_image(program, &image, error);
+
+    if (fine && image.ours == 1 && image.others == 0) {
+        memory_file_seal(program);
+        result->image_bytes = image.bytes;
+        result->program = program;
+        return true;
+    }
+    snprintf(result->message, sizeof result->message,
+             "it names a loader of its own, in the section .interp");
+    *final = true;
+    close(program);
+    return fine;
+}
+
 static bool compile_once(const struct compiler *compiler, struct sandbox *sandbox,
                          struct text source, const struct manner *manner,
                          struct compilation *result, bool *final, struct error *error) {
@@ -401,14 +490,12 @@ static bool compile_once(const struct compiler *compiler, struct sandbox *sandbo
 
     limits.cpu_microseconds = (uint64_t)(manner->seconds * SECOND);
     program_flags(compiler, manner, source, &flags);
-    fine =
-        program >= 0 && call(sandbox, &flags, &limits, source, program, messages, &outcome, error);
+    fine = program >= 0 &&
+           call(compiler, sandbox, &flags, &limits, source, program, messages, &outcome, error);
     if (fine && succeeded(&outcome)) {
-        memory_file_seal(program);
-        result->image_bytes = image_bytes(program);
-        result->program = program;
+        fine = take_program(program, result, final, error);
     } else {
-        fine = fine && refusal(&outcome, messages, result->message, final, error);
+        fine = fine && refusal(compiler, &outcome, messages, result->message, final, error);
         if (program >= 0)
             close(program);
     }
@@ -599,17 +686,17 @@ static bool make_product(const struct compiler *compiler, struct sandbox *sandbo
     char line[256] = "";
     bool fine = result >= 0 || error_set_errno(error, "%s", path);
 
-    add_flag(&flags, compiler->driver);
+    add_flag(&flags, compiler->called);
     add_flag(&flags, compiler->optimize);
     add_flags(&flags, common_flags);
     add_flags(&flags, rest);
     limits.cpu_microseconds = 120 * (uint64_t)SECOND;
     limits.file_size = 512 * (uint64_t)MEGABYTE;
     fine = fine && messages >= 0 &&
-           call(sandbox, &flags, &limits, text_of(""), result, messages, &outcome, error);
+           call(compiler, sandbox, &flags, &limits, text_of(""), result, messages, &outcome, error);
     if (fine && !succeeded(&outcome)) {
         bool final;
-        refusal(&outcome, messages, line, &final, error);
+        refusal(compiler, &outcome, messages, line, &final, error);
         fine = error_set(error, "g++ cannot compile its own headers: %s", line);
     }
     if (messages >= 0)
@@ -747,7 +834,7 @@ struct compiler *compiler_open(const char *folder, int optimize, struct error *e
 
     snprintf(compiler->optimize, sizeof compiler->optimize, "-O%d", optimize);
     compiler->driver = find_driver(error);
-    if (compiler->driver != NULL && identify(compiler, error) &&
+    if (compiler->driver != NULL && name_driver(compiler, error) && identify(compiler, error) &&
         bind_program_libraries(compiler, error)) {
         bind_compiler_folders(compiler);
         if (find_headers(compiler, folder, error))
@@ -770,6 +857,7 @@ void compiler_close(struct compiler *compiler) {
     free_binds(compiler->compiler_binds, compiler->compiler_bind_count);
     free_binds(compiler->program_binds, compiler->program_bind_count);
     free(compiler->driver);
+    free(compiler->called);
     free(compiler->identity);
     free(compiler->folder);
     free(compiler);

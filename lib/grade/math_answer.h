@@ -33,8 +33,9 @@ const char *math_verdict_name(enum math_verdict verdict);
 /*
  * The answer a completion ends with, borrowed from it: what the last \boxed{} or \fbox{} whose
  * braces are balanced holds; else what follows the last "the answer is" (Spanish "la respuesta es",
- * "answer:" and "####" too), up to the end of the sentence, without dollar signs; else the whole
- * completion when it is one short line. False: there is none.
+ * "answer:" and "####" too), up to the end of the sentence; else the whole completion when it is
+ * one short line. Of such a sentence or line the first formula, without its dollar signs, or the
+ * first with those that are joined to it: "$1$ or $2$". False: there is none.
  */
 bool math_answer_extract(struct text completion, struct text *answer);
 

@@ -59,14 +59,31 @@ static int unmarked(struct math_context *context, int node, int *mark) {
                     : inner;
 }
 
-/* A reference to another base may be answered without naming the base. */
+/* Digits and letters in a row, of a number or of what was taken for a product; false for others. */
+static bool spell(const struct math_context *context, int node, struct text *rest) {
+    const struct math_node *here = at(context, node);
+
+    if (here->kind == MATH_PRODUCT) {
+        for (int child = here->child; child >= 0; child = at(context, child)->next)
+            if (!spell(context, child, rest))
+                return false;
+        return true;
+    }
+    if ((here->kind != MATH_NUMBER && here->kind != MATH_SYMBOL) || here->base != 0 ||
+        here->text.size > rest->size || memcmp(rest->bytes, here->text.bytes, here->text.size) != 0)
+        return false;
+    *rest = (struct text){rest->bytes + here->text.size, rest->size - here->text.size};
+    return true;
+}
+
+/* A reference to another base may be answered without naming the base: 221 for 221_3, A5 too. */
 static bool same_digits(struct math_context *context, int reference, int answer) {
+    struct text digits = at(context, reference)->text;
+
     if (at(context, reference)->kind == MATH_NEGATIVE && at(context, answer)->kind == MATH_NEGATIVE)
         return same_digits(context, at(context, reference)->child, at(context, answer)->child);
-    return at(context, reference)->kind == MATH_NUMBER &&
-           at(context, answer)->kind == MATH_NUMBER && at(context, reference)->base != 0 &&
-           at(context, answer)->base == 0 &&
-           text_equal(at(context, reference)->text, at(context, answer)->text);
+    return at(context, reference)->kind == MATH_NUMBER && at(context, reference)->base != 0 &&
+           spell(context, answer, &digits) && digits.size == 0;
 }
 
 bool math_expression_equal(struct math_context *context, int reference, int answer) {
@@ -215,7 +232,18 @@ static bool is_tuple(const struct math_context *context, int node) {
            (text_is(at(context, node)->text, "()") || at(context, node)->count > 2);
 }
 
+/* "1/2 or 0.5" is one answer, written in two ways. */
+static bool alternatives_equal(struct math_context *context, int reference, int list) {
+    for (int item = at(context, list)->child; item >= 0; item = at(context, item)->next)
+        if (!math_compare(context, reference, item))
+            return false;
+    return true;
+}
+
 static bool collections_equal(struct math_context *context, int reference, int answer) {
+    if (!is_collection(context, reference) && at(context, answer)->kind == MATH_LIST &&
+        at(context, answer)->detail == 'o')
+        return alternatives_equal(context, reference, answer);
     /* A list that is written as a tuple, or the other way, keeps its order. */
     if ((at(context, reference)->kind == MATH_LIST && is_tuple(context, answer)) ||
         (at(context, answer)->kind == MATH_LIST && is_tuple(context, reference)))
@@ -257,16 +285,29 @@ static bool is_name(const struct math_context *context, int node) {
     }
 }
 
-/* Whether an answer "this = value" says the value: not where this is a multiple of a name. */
+/* Whether no name stands in it. */
+static bool is_constant(const struct math_context *context, int node) {
+    return !math_contains(context->tree, node, MATH_SYMBOL, -1) &&
+           !math_contains(context->tree, node, MATH_TEXT, -1) &&
+           !math_contains(context->tree, node, MATH_FUNCTION, MATH_APPLY);
+}
+
+/*
+ * Whether an answer "this = value" says the value: not where this is a multiple of a name, or a
+ * name and some more, for then the equation was left unsolved. Nor where it is a factorial: who
+ * writes x!=5 may mean that x is anything else.
+ */
 static bool may_be_asked_for(const struct math_context *context, int node) {
     const struct math_node *here = at(context, node);
 
-    if (here->kind == MATH_NEGATIVE || here->kind == MATH_QUOTIENT)
+    if (here->kind == MATH_NEGATIVE || here->kind == MATH_QUOTIENT ||
+        (here->kind == MATH_FUNCTION && here->detail == MATH_FACTORIAL))
         return false;
-    if (here->kind == MATH_PRODUCT)
-        for (int child = here->child; child >= 0; child = at(context, child)->next)
-            if (at(context, child)->kind == MATH_NUMBER || !may_be_asked_for(context, child))
-                return false;
+    for (int child = here->child; child >= 0; child = at(context, child)->next)
+        if ((here->kind == MATH_SUM && is_constant(context, child)) ||
+            (here->kind == MATH_PRODUCT &&
+             (at(context, child)->kind == MATH_NUMBER || !may_be_asked_for(context, child))))
+            return false;
     return true;
 }
 
@@ -450,6 +491,8 @@ static bool compare_kinds(struct math_context *context, int reference, int answe
         return matrix_and_tuple(context, answer, reference, true);
     if (one == MATH_GROUP && other == MATH_GROUP)
         return groups_equal(context, reference, answer);
+    if (one == MATH_RATIO && math_time_differs(context->tree, reference, answer))
+        return false;
     if (one == MATH_RATIO && other == MATH_RATIO)
         return ratios_equal(context, reference, answer);
     if (one == MATH_TEXT || other == MATH_TEXT || one == MATH_GROUP || other == MATH_GROUP)

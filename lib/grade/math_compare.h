@@ -36,4 +36,12 @@ enum math_outcome math_region_compare(struct math_context *context, int referenc
 /* Whether a node can be meant as such a set and as nothing else. */
 bool math_is_region(const struct math_tree *tree, int node);
 
+/*
+ * Times of day (math_time.c). Whether the reference is a time and the answer another one, or none;
+ * false where the reference is no time, or may be a ratio as well.
+ */
+bool math_time_differs(const struct math_tree *tree, int reference, int answer);
+/* Whether one text says a.m. and the other p.m. */
+bool math_halves_differ(struct text reference, struct text answer);
+
 #endif

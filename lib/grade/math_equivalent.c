@@ -98,6 +98,8 @@ enum math_verdict math_equivalent(struct math_grader *grader, struct text refere
         *reference_read = reference.size <= MATH_ANSWER_SIZE;
     if (reference.size > MATH_ANSWER_SIZE || answer.size > MATH_ANSWER_SIZE)
         return text_equal(reference, answer) ? MATH_EQUAL_AS_STRING : MATH_UNPARSED;
+    if (math_halves_differ(reference, answer))
+        return MATH_DIFFERENT; /* though both are dropped as units are */
     if (strings_equal(grader, reference, answer))
         return MATH_EQUAL_AS_STRING;
     if (grader->equivalence == MATH_STRING)

@@ -110,23 +110,99 @@ static size_t sentence_size(struct text text) {
     return size;
 }
 
-/* Between the dollar signs, ASCIIMath's backquotes or \( \), where such stand. */
-static struct text undressed(struct text text) {
+/* ---- formulas ---- */
+
+/* A formula and the marks around it. */
+struct formula {
+    size_t start, end; /* with the marks */
+    struct text inner;
+};
+
+/* The first `string` at `from` or behind it that no backslash escapes; the text's size for none. */
+static size_t find_mark(struct text text, size_t from, const char *string) {
+    size_t size = strlen(string);
+
+    for (size_t i = from; i + size <= text.size; i++)
+        if (memcmp(text.bytes + i, string, size) == 0)
+            return i;
+        else if (text.bytes[i] == '\\')
+            i++;
+    return text.size;
+}
+
+/*
+ * Between dollar signs, ASCIIMath's backquotes, \( \) or \[ \], where such open at `at`. Bits of
+ * `*open` are set for those marks that nothing closes any more, so that this is found out once.
+ */
+static bool formula_at(struct text text, size_t at, unsigned *open, struct formula *formula) {
     static const struct {
         const char *open, *close;
     } marks[] = {{"$$", "$$"}, {"\\(", "\\)"}, {"\\[", "\\]"}, {"$", "$"}, {"`", "`"}};
 
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-        size_t open = strlen(marks[i].open), close = strlen(marks[i].close);
-        const char *start = memmem(text.bytes, text.size, marks[i].open, open), *end;
-        if (start == NULL || (start > text.bytes && start[-1] == '\\'))
+        size_t size = strlen(marks[i].open), start = at + size, end;
+        if ((*open & 1u << i) || text.size - at < size ||
+            memcmp(text.bytes + at, marks[i].open, size) != 0)
             continue;
-        start += open;
-        end = memmem(start, (size_t)(text.bytes + text.size - start), marks[i].close, close);
-        if (end != NULL)
-            return trimmed((struct text){start, (size_t)(end - start)});
+        end = find_mark(text, start, marks[i].close);
+        *formula = (struct formula){at, end + size,
+                                    trimmed((struct text){text.bytes + start, end - start})};
+        if (end < text.size)
+            return true;
+        *open |= 1u << i;
     }
-    return text;
+    return false;
+}
+
+/* The first formula at `from` or behind it; an amount in dollars stands in the way of it. */
+static bool next_formula(struct text text, size_t from, unsigned *open, struct formula *formula) {
+    for (size_t i = from; i < text.size; i++) {
+        if (formula_at(text, i, open, formula))
+            return true;
+        if (text.bytes[i] == '\\' && i + 1 < text.size && text.bytes[i + 1] == '$')
+            return false;
+    }
+    return false;
+}
+
+/* Whether what stands between two formulas makes one answer of them: signs alone, or such a word.
+ */
+static bool joins(struct text between) {
+    static const char *const words[] = {"or",       "and", "but", "maybe", "perhaps",
+                                        "possibly", "o",   "u",   "y",     "e"};
+    bool any = false;
+
+    for (size_t i = 0; i < between.size;) {
+        struct text word = {between.bytes + i, 0};
+        while (i < between.size && isalpha((unsigned char)between.bytes[i]))
+            i++, word.size++;
+        for (size_t j = 0; j < sizeof words / sizeof *words; j++)
+            if (text_is(word, words[j]))
+                return true;
+        any |= word.size > 0;
+        i += word.size == 0;
+    }
+    return !any;
+}
+
+/*
+ * The formula, without its marks. Where others are joined to it ("$1$ or $2$"), from the first to
+ * the last of them with all their marks, for the first alone was not what was answered; those of an
+ * explanation ("$5$, since $x=5$") do not count.
+ */
+static struct text undressed(struct text text) {
+    struct formula first, last, next;
+    unsigned open = 0;
+
+    if (!next_formula(text, 0, &open, &first))
+        return text;
+    last = first;
+    while (next_formula(text, last.end, &open, &next) &&
+           joins((struct text){text.bytes + last.end, next.start - last.end}))
+        last = next;
+    return last.start == first.start
+               ? first.inner
+               : (struct text){text.bytes + first.start, last.end - first.start};
 }
 
 static struct text without_ornaments(struct text text) {

@@ -52,6 +52,37 @@ static bool is_mixed(const struct math_tree *tree, int number, int fraction) {
            is_less(tree->nodes[above].text, tree->nodes[below].text);
 }
 
+/* What a percent or degree sign stands behind, and which it is; the node itself and -1 for none. */
+static int take_mark_off(struct math_tree *tree, int node, int *mark) {
+    const struct math_node *marked;
+
+    *mark = -1;
+    if (node < 0)
+        return -1;
+    marked = &tree->nodes[node];
+    if (marked->kind != MATH_FUNCTION ||
+        (marked->detail != MATH_PERCENT && marked->detail != MATH_DEGREE))
+        return node;
+    *mark = marked->detail;
+    return math_alias(tree, marked->child);
+}
+
+static int put_mark_on(struct math_tree *tree, int node, int mark) {
+    return mark < 0 ? node : math_unary(tree, MATH_FUNCTION, mark, node);
+}
+
+/*
+ * Number and fraction as one mixed number, with the mark behind the fraction behind the whole of
+ * it, as in 33\frac{1}{3}\%; -1 where they are none.
+ */
+static int mix(struct math_tree *tree, int number, int fraction) {
+    int mark, bare = take_mark_off(tree, fraction, &mark);
+
+    if (!is_mixed(tree, number, bare))
+        return -1;
+    return put_mark_on(tree, math_binary(tree, MATH_SUM, number, bare), mark);
+}
+
 /* "1 2/3": a number, and behind a space a fraction in one line. */
 static bool mixed_follows(const struct math_parser *parser, int left) {
     const struct math_token *token = parser->token;
@@ -77,20 +108,26 @@ static bool mixed_in_brackets(const struct math_parser *parser, int left) {
            token[3].kind == '/';
 }
 
+/* The rest of a fraction in one line; a mark behind it is the whole fraction's. */
+static int parse_divisor(struct math_parser *parser, int above) {
+    int mark, below = take_mark_off(parser->tree, math_parse_factor(parser), &mark);
+    return put_mark_on(parser->tree, math_binary(parser->tree, MATH_QUOTIENT, above, below), mark);
+}
+
 /* A factor that stands beside the left one without a sign. */
 static int parse_beside(struct math_parser *parser, int left) {
     bool fraction = parser->token->kind == TOKEN_FRACTION;
     bool one_line = mixed_follows(parser, left), brackets = mixed_in_brackets(parser, left);
-    int right;
+    int right, mixed = -1;
 
     if (!one_line && parser->token->kind == TOKEN_NUMBER && parser->token[-1].kind == TOKEN_NUMBER)
         return -1; /* two numbers in a row mean nothing */
     right = math_parse_factor(parser);
     if ((one_line || brackets) && math_takes(parser, '/'))
-        right = math_binary(parser->tree, MATH_QUOTIENT, right, math_parse_factor(parser));
-    if ((fraction || one_line || brackets) && is_mixed(parser->tree, left, right))
-        return math_binary(parser->tree, MATH_SUM, left, right);
-    return one_line ? -1 : math_multiply(parser->tree, left, right);
+        right = parse_divisor(parser, right);
+    if (fraction || one_line || brackets)
+        mixed = mix(parser->tree, left, right);
+    return mixed >= 0 || one_line ? mixed : math_multiply(parser->tree, left, right);
 }
 
 static int parse_term(struct math_parser *parser) {
@@ -117,17 +154,31 @@ static bool ends_item(int kind) {
            kind == TOKEN_SET_CLOSE || kind == '&' || kind == TOKEN_ROW || kind == TOKEN_FINISH;
 }
 
-/* Words and what stands between them, up to the end of the item. */
+/* What a token is among words: its text, or the sign itself; nothing where it has no spelling. */
+static struct text spelling(const struct math_token *token) {
+    static const char percent[] = "%", signs[] = "+-*/^_!([{|:<>&'";
+    const char *sign;
+
+    if (token->text.size > 0)
+        return token->text;
+    if (token->kind == TOKEN_PERCENT)
+        return text_of(percent);
+    sign = token->kind < TOKEN_NUMBER ? strchr(signs, token->kind) : NULL;
+    return (struct text){sign, sign != NULL};
+}
+
+/* Words and what stands between them, up to the end of the item; two numbers stay apart. */
 static int parse_words(struct math_parser *parser) {
     struct buffer *out = &parser->tree->characters;
     size_t start = out->size;
 
     for (; !ends_item(parser->token->kind); parser->token++) {
-        size_t size = parser->token->text.size;
-        if (out->size + size > out->capacity)
+        struct text word = spelling(parser->token);
+        bool apart = parser->token->kind == TOKEN_NUMBER && parser->token[-1].kind == TOKEN_NUMBER;
+        if (word.size == 0 || out->size + apart + word.size > out->capacity)
             return -1;
-        if (size > 0)
-            buffer_append(out, parser->token->text.bytes, size);
+        buffer_append(out, " ", apart && out->size > start);
+        buffer_append(out, word.bytes, word.size);
     }
     return math_named(parser->tree, MATH_TEXT,
                       (struct text){(const char *)out->data + start, out->size - start});

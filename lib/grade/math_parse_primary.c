@@ -159,7 +159,7 @@ static int parse_matrix(struct math_parser *parser, struct text name) {
 
 /* ---- numbers and names ---- */
 
-/* 0.1\overline{6}: what the digits are, plus the period over nines and zeros. */
+/* 0.1\overline{6}, 0.1bar(6): what the digits are, plus the period over nines and zeros. */
 static int parse_repeating(struct math_parser *parser, struct text digits) {
     struct math_tree *tree = parser->tree;
     const char *point = memchr(digits.bytes, '.', digits.size);
@@ -169,10 +169,10 @@ static int parse_repeating(struct math_parser *parser, struct text digits) {
     int period_node;
 
     parser->token++;
-    if (!math_takes(parser, '{') || parser->token->kind != TOKEN_NUMBER)
+    if (!math_takes(parser, parser->ascii ? '(' : '{') || parser->token->kind != TOKEN_NUMBER)
         return -1;
     period = parser->token++->text;
-    if (!math_takes(parser, '}') || places + period.size > sizeof below ||
+    if (!math_takes(parser, parser->ascii ? ')' : '}') || places + period.size > sizeof below ||
         memchr(period.bytes, '.', period.size) != NULL)
         return -1;
     memset(below, '9', period.size);

@@ -4,14 +4,15 @@
  *      1  line ends and "\!" go; "\\" becomes "\"
  *      2  \tfrac and \dfrac become \frac; \left and \right go
  *      3  ^\circ, ^{\circ} and \$ go
- *      4  a unit at the end goes: "\text{ " to the closing brace, and a power of it
+ *      4  a unit at the end goes: "\text{ " to the closing brace, and its square or cube
  *      5  \% and % go
  *      6  a number that begins with a point gets a zero in front
- *      7  "k = " of at most two characters in front of the only equals sign goes
+ *      7  "k = " goes: a name of at most two characters in front of the only equals sign
  *      8  \sqrt3 becomes \sqrt{3}; spaces go; \frac12 becomes \frac{1}{2}
  *      9  0.5 becomes \frac{1}{2}; a/b of two whole numbers becomes \frac{a}{b}
  *
- * and, for answers in words, a comparison without what only dresses them.
+ * and, for answers in words, a comparison without what only dresses them. Three rules are narrower
+ * than the data set's own, which takes other answers for the right one by them: 4, 7, 8.
  */
 #include <ctype.h>
 #include <string.h>
@@ -58,17 +59,51 @@ static void insert(struct buffer *text, size_t at, const char *string) {
     text->size += size;
 }
 
+/* ---- rules 4, 6, 7 ---- */
+
+static size_t skip_blanks(const struct buffer *text, size_t at) {
+    while (at < text->size && text->data[at] == ' ')
+        at++;
+    return at;
+}
+
+/* Whether the words between the two places may be a unit: they neither count nor join answers. */
+static bool is_unit(const struct buffer *text, size_t from, size_t to) {
+    for (size_t i = from; i < to; i = skip_blanks(text, i)) {
+        struct text word = {(const char *)text->data + i, 0};
+        for (; i < to && text->data[i] != ' '; i++, word.size++)
+            if (isdigit(text->data[i]))
+                return false;
+        if (text_is(word, "and") || text_is(word, "or"))
+            return false;
+    }
+    return true;
+}
+
+/* Whether nothing follows but a square or cube of the unit, and a full stop. */
+static bool ends_unit(const struct buffer *text, size_t at) {
+    static const char *const powers[] = {"^2", "^3", "^{2}", "^{3}"};
+
+    at = skip_blanks(text, at);
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++)
+        if (begins(text, at, powers[i])) {
+            at = skip_blanks(text, at + strlen(powers[i]));
+            break;
+        }
+    if (begins(text, at, "."))
+        at = skip_blanks(text, at + 1);
+    return at == text->size;
+}
+
 /*
- * Rule 4. (The data set's own code cuts at the first such text whatever follows, so that it takes
- * "12\text{ and }13" for 12.)
+ * Rule 4. (The data set's own code cuts at the first such text whatever it says and whatever
+ * follows, so that it takes "12\text{ and }13" for 12.)
  */
 static void drop_unit(struct buffer *text) {
-    size_t start = find(text, 0, "\\text{ "), end = find(text, start, "}");
+    static const char opening[] = "\\text{ ";
+    size_t start = find(text, 0, opening), end = find(text, start, "}");
 
-    for (size_t i = end + 1; i < text->size; i++)
-        if (strchr("^{}23. ", text->data[i]) == NULL || text->data[i] == 0)
-            return;
-    if (end < text->size)
+    if (end < text->size && is_unit(text, start + strlen(opening), end) && ends_unit(text, end + 1))
         text->size = start;
 }
 
@@ -81,20 +116,76 @@ static void lead_with_zero(struct buffer *text) {
         insert(text, 0, "0");
 }
 
-/* Rule 7. */
+/*
+ * Rule 7. (The data set's own code takes any two characters for a name, so that it takes "x>=5",
+ * "x!=5" and "2x=5" for 5.)
+ */
 static void drop_name(struct buffer *text) {
     size_t sign = find(text, 0, "=");
 
-    if (sign > 2 || sign == text->size || find(text, sign + 1, "=") != text->size)
+    if (sign == 0 || sign > 2 || sign == text->size || !isalpha(text->data[0]) ||
+        (sign == 2 && text->data[1] != ' ' && !isalnum(text->data[1])) ||
+        find(text, sign + 1, "=") != text->size)
         return;
     memmove(text->data, text->data + sign + 1, text->size - sign - 1);
     text->size -= sign + 1;
 }
 
+/* ---- rules 8, 9 ---- */
+
 /* Braces around the one character at `at`. */
 static void brace(struct buffer *text, size_t at) {
     insert(text, at + 1, "}");
     insert(text, at, "{");
+}
+
+/* How many digits stand at `at`. */
+static size_t digits_at(const struct buffer *text, size_t at) {
+    size_t end = at;
+
+    while (end < text->size && isdigit(text->data[end]))
+        end++;
+    return end - at;
+}
+
+/* Size of the one number at `at` that is written in groups of three digits, "1 234 567"; else 0. */
+static size_t grouped_size(const struct buffer *text, size_t at) {
+    size_t first = digits_at(text, at), end = at + first;
+
+    if (first == 0 || first > 3)
+        return 0;
+    while (begins(text, end, " ") && digits_at(text, end + 1) > 0) {
+        if (digits_at(text, end + 1) != 3)
+            return 0;
+        end += 4;
+    }
+    return begins(text, end, "/") ? 0 : end - at; /* 1 234/567 is a mixed number */
+}
+
+/* Whether the blank at `at` keeps a digit apart from the last of the `kept` ones: not in \frac 1 2.
+ */
+static bool divides_numbers(const struct buffer *text, size_t kept, size_t at) {
+    return kept > 0 && isdigit(text->data[kept - 1]) &&
+           digits_at(text, skip_blanks(text, at)) > 0 &&
+           !(kept > 5 && memcmp(text->data + kept - 6, "\\frac", 5) == 0);
+}
+
+/*
+ * Blanks go, but those between two numbers, for "1 2" is not 12, nor "1 1/2" 11/2. (The data set's
+ * own code drops all.)
+ */
+static void drop_blanks(struct buffer *text) {
+    size_t out = 0, group_end = 0;
+
+    for (size_t i = 0; i < text->size; i++) {
+        uint8_t c = text->data[i];
+        if (i >= group_end && isdigit(c) &&
+            (out == 0 || (!isdigit(text->data[out - 1]) && text->data[out - 1] != '.')))
+            group_end = i + grouped_size(text, i);
+        if (c != ' ' || (i >= group_end && divides_numbers(text, out, i)))
+            text->data[out++] = c;
+    }
+    text->size = out;
 }
 
 static void brace_roots(struct buffer *text) {
@@ -147,7 +238,7 @@ void math_string_normalize(struct text answer, struct buffer *out) {
     lead_with_zero(out);
     drop_name(out);
     brace_roots(out);
-    replace_all(out, " ", "");
+    drop_blanks(out);
     brace_fractions(out);
     if (out->size == 3 && begins(out, 0, "0.5")) {
         out->size = 0;
@@ -180,6 +271,15 @@ static size_t dressing(struct text text, size_t at, bool *words) {
         }
     }
     return 0;
+}
+
+/* Whether the layout of that size at `at` sets a space, or may do. */
+static bool is_space(struct text text, size_t at, size_t size) {
+    char c = text.bytes[at];
+
+    if (c == '\\')
+        return size == 2 && strchr(",;: ", text.bytes[at + 1]) != NULL;
+    return isspace((unsigned char)c) || c == '$' || c == '~';
 }
 
 /* A plain word is letters and digits, with a small letter behind another letter. */
@@ -223,7 +323,7 @@ static size_t layout_size(struct text text, size_t at, struct braces *braces, bo
         braces->dropped >>= 1;
         braces->depth--;
     } else {
-        return isspace((unsigned char)c) || c == '$' || c == '~';
+        return is_space(text, at, 1);
     }
     braces->expected = false;
     return size;
@@ -238,8 +338,11 @@ bool math_words_normalize(struct text answer, struct buffer *out) {
         size_t size = layout_size(answer, i, &braces, &words);
         if (size == 0)
             out->data[out->size++] = (uint8_t)answer.bytes[i];
+        else if (is_space(answer, i, size))
+            out->data[out->size++] = ' ';
         i += size > 0 ? size : 1;
     }
+    drop_blanks(out);
     while (out->size > 0 && out->data[out->size - 1] == '.')
         out->size--;
     if (out->size == 3 && out->data[0] == '(' && isupper(out->data[1]) && out->data[2] == ')') {

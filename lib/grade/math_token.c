@@ -154,6 +154,15 @@ static bool take_based(struct cursor *cursor) {
     return true;
 }
 
+/* Whether digits under a line follow the point that is next: 0.\overline{3}, 0.bar(3). */
+static bool period_follows(const struct cursor *cursor) {
+    const char *at = cursor->at + 1;
+
+    if (cursor->ascii)
+        return looks_at(cursor, at, "overline(") || looks_at(cursor, at, "bar(");
+    return looks_at(cursor, at, "\\overline") || looks_at(cursor, at, "\\bar");
+}
+
 static void take_number(struct cursor *cursor) {
     struct buffer *out = &cursor->tree->characters;
     size_t start = out->size, size;
@@ -166,9 +175,7 @@ static void take_number(struct cursor *cursor) {
             cursor->at += size;
             take_digits(cursor, out);
         }
-    if (peek(cursor, 0) == '.' &&
-        (is_digit(peek(cursor, 1)) || looks_at(cursor, cursor->at + 1, "\\overline") ||
-         looks_at(cursor, cursor->at + 1, "\\bar"))) {
+    if (peek(cursor, 0) == '.' && (is_digit(peek(cursor, 1)) || period_follows(cursor))) {
         buffer_append(out, cursor->at++, 1);
         take_digits(cursor, out);
     }

@@ -95,7 +95,7 @@ static const struct math_word words[] = {
     {"lbrack", '[', 0, C},
     {"rbrack", ']', 0, C},
     {"colon", ':', 0, C},
-    {"circ", TOKEN_DEGREE, 0, C},
+    {"circ", TOKEN_DEGREE, 0, CA},
     {"degree", TOKEN_DEGREE, 0, C},
     {"degrees", TOKEN_DEGREE, 0, WORD_BARE | A},
     {"deg", TOKEN_DEGREE, 0, A},
@@ -109,7 +109,7 @@ static const struct math_word words[] = {
     /* what takes something up */
     {"begin", TOKEN_BEGIN, 0, C},
     {"end", TOKEN_FINISH, 0, C},
-    {"overline", TOKEN_ACCENT, 0, C},
+    {"overline", TOKEN_ACCENT, 0, CA},
     {"bar", TOKEN_ACCENT, 0, CA},
     {"overrightarrow", TOKEN_ACCENT, 0, C},
     {"overleftrightarrow", TOKEN_ACCENT, 0, C},

@@ -449,19 +449,26 @@ void sandbox_close(struct sandbox *sandbox) {
 
 /* ---- commands ---- */
 
-static bool pack_arguments(struct wire_command *wire, const char *const *arguments,
-                           struct error *error) {
-    for (; *arguments != NULL; arguments++) {
-        size_t size = strlen(*arguments) + 1;
-        if (size > sizeof wire->arguments - wire->argument_bytes ||
-            wire->argument_count == WIRE_MAX_ARGUMENTS)
-            return error_set(error, "the command line for the sandbox is longer than %zu bytes",
-                             sizeof wire->arguments);
-        memcpy(wire->arguments + wire->argument_bytes, *arguments, size);
-        wire->argument_bytes += (uint32_t)size;
-        wire->argument_count++;
-    }
+static bool pack_text(struct wire_command *wire, const char *text, struct error *error) {
+    size_t size = strlen(text) + 1;
+
+    if (size > sizeof wire->arguments - wire->argument_bytes ||
+        wire->argument_count == WIRE_MAX_ARGUMENTS)
+        return error_set(error, "the command line for the sandbox is longer than %zu bytes",
+                         sizeof wire->arguments);
+    memcpy(wire->arguments + wire->argument_bytes, text, size);
+    wire->argument_bytes += (uint32_t)size;
+    wire->argument_count++;
     return true;
+}
+
+static bool pack_arguments(struct wire_command *wire, const struct sandbox_command *command,
+                           struct error *error) {
+    bool fine = pack_text(wire, command->path != NULL ? command->path : "", error);
+
+    for (const char *const *argument = command->arguments; fine && *argument != NULL; argument++)
+        fine = pack_text(wire, *argument, error);
+    return fine;
 }
 
 static bool send_command(const struct sandbox *sandbox, struct wire_command *wire,
@@ -501,8 +508,7 @@ bool sandbox_run(struct sandbox *sandbox, const struct sandbox_command *command,
 
     *outcome = (struct sandbox_outcome){0};
     wire->limits = command->limits;
-    fine = pack_arguments(wire, command->arguments, error) &&
-           send_command(sandbox, wire, descriptors, error);
+    fine = pack_arguments(wire, command, error) && send_command(sandbox, wire, descriptors, error);
     free(wire);
     if (!fine)
         return false;

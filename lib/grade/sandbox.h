@@ -49,13 +49,14 @@ struct sandbox_limits {
 };
 
 /*
- * One command. `program` is an executable's descriptor (a sealed memfd), or −1: then arguments[0]
- * is a path inside. Descriptors are borrowed.
+ * One command. `program` is an executable's descriptor (a sealed memfd), or −1: then `path` names
+ * one inside. Descriptors are borrowed.
  */
 struct sandbox_command {
     struct sandbox_limits limits;
-    const char *const *arguments; /* ends with NULL */
+    const char *const *arguments; /* from the name it is called by on; ends with NULL */
     int program;
+    const char *path;
     int input, output, errors; /* its descriptors 0, 1, 2 */
     int extra;                 /* its descriptor 3, or −1 */
     int result;                /* receives /tmp/result, or −1 */
@@ -65,7 +66,8 @@ struct sandbox_command {
 enum sandbox_end { ENDED_BY_ITSELF, ENDED_BY_CPU, ENDED_BY_IDLENESS, ENDED_BY_CLOCK };
 
 struct sandbox_outcome {
-    int status; /* as wait() gives it */
+    int refused; /* errno with which the kernel refused to execute such a `program`; 0: it began */
+    int status;  /* as wait() gives it */
     enum sandbox_end end;
     uint64_t cpu_microseconds;
     uint64_t peak_bytes; /* resident */

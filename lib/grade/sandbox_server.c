@@ -33,7 +33,7 @@ struct server {
     sigset_t awaited;      /* SIGCHLD, and SIGALRM from the CPU timer */
     int descriptors[WIRE_COUNT];
     struct wire_command command;
-    char *arguments[WIRE_MAX_ARGUMENTS + 1];
+    char *arguments[WIRE_MAX_ARGUMENTS + 1]; /* from the second on the command's own */
     struct wire_outcome outcome;
 };
 
@@ -49,6 +49,12 @@ static uint64_t microseconds(clockid_t clock) {
     clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
 }
+
+/* What a child says that could not become the program. */
+struct trouble {
+    int refused; /* errno, where the fault is the program's; `text` says nothing then */
+    char text[128];
+};
 
 /* ---- the command's side of the fork ---- */
 
@@ -86,12 +92,23 @@ static bool place_descriptors(const struct server *server) {
 }
 
 /*
+ * Whether the kernel refuses a program for what its headers say. What it finds no loader or memory
+ * for is none of these: programs name our own loader (code_compiler.c), and what that or the
+ * machine lacks is nobody's wrong answer.
+ */
+static bool is_of_image(int number) {
+    return number == ENOEXEC || number == EINVAL;
+}
+
+/*
  * Received descriptors are kept above the places that they are put in, and WIRE_SOCKET itself is 3:
  * it closes on execution unless descriptor 3 takes its place.
  */
-static _Noreturn void become(const struct server *server, int trouble) {
+static _Noreturn void become(const struct server *server, int messages) {
     static const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
                                               "TMPDIR=/tmp", NULL};
+    char *const *arguments = server->arguments + 1;
+    struct trouble trouble = {0};
     sigset_t none;
     const char *step = "setpgid";
 
@@ -101,15 +118,15 @@ static _Noreturn void become(const struct server *server, int trouble) {
         sigprocmask(SIG_SETMASK, &none, NULL) == 0 && (step = "seccomp") &&
         syscall_filter_apply(&server->filter)) {
         step = "exec";
-        if (server->descriptors[WIRE_PROGRAM] >= 0)
-            execveat(server->descriptors[WIRE_PROGRAM], "", server->arguments,
-                     (char *const *)(uintptr_t)environment, AT_EMPTY_PATH);
-        else
-            execve(server->arguments[0], server->arguments, (char *const *)(uintptr_t)environment);
+        if (server->descriptors[WIRE_PROGRAM] < 0)
+            execve(server->arguments[0], arguments, (char *const *)(uintptr_t)environment);
+        else if (execveat(server->descriptors[WIRE_PROGRAM], "", arguments,
+                          (char *const *)(uintptr_t)environment, AT_EMPTY_PATH) != 0 &&
+                 is_of_image(errno))
+            trouble.refused = errno;
     }
-    char text[128];
-    int size = snprintf(text, sizeof text, "%s: %s", step, strerror(errno));
-    _exit(write(trouble, text, (size_t)size) == size ? 126 : 127);
+    snprintf(trouble.text, sizeof trouble.text, "%s: %s", step, strerror(errno));
+    _exit(write(messages, &trouble, sizeof trouble) == sizeof trouble ? 126 : 127);
 }
 
 /* ---- the server's side ---- */
@@ -182,27 +199,31 @@ static void reap(struct server *server, pid_t process, enum sandbox_end end) {
 }
 
 /* What the child said before it could become the program; nothing where it did. */
-static void hear_trouble(struct server *server, int trouble) {
-    ssize_t size = read(trouble, server->outcome.failure, sizeof server->outcome.failure - 1);
+static void hear_trouble(struct server *server, int messages) {
+    struct trouble trouble;
 
-    server->outcome.failure[size > 0 ? size : 0] = '\0';
+    if (read(messages, &trouble, sizeof trouble) != sizeof trouble)
+        return;
+    server->outcome.outcome.refused = trouble.refused;
+    if (trouble.refused == 0)
+        snprintf(server->outcome.failure, sizeof server->outcome.failure, "%s", trouble.text);
 }
 
 static void run(struct server *server) {
-    int trouble[2];
+    int messages[2];
     clockid_t clock;
     timer_t timer = NULL;
     bool timed = false;
     pid_t process;
 
-    if (pipe2(trouble, O_CLOEXEC) != 0) {
+    if (pipe2(messages, O_CLOEXEC) != 0) {
         fail(server, "pipe");
         return;
     }
     process = fork();
     if (process == 0)
-        become(server, trouble[1]);
-    close(trouble[1]);
+        become(server, messages[1]);
+    close(messages[1]);
     if (process > 0) {
         if (clock_getcpuclockid(process, &clock) == 0) {
             timed = start_timer(server, clock, &timer);
@@ -212,11 +233,11 @@ static void run(struct server *server) {
         }
         if (timed)
             timer_delete(timer);
-        hear_trouble(server, trouble[0]);
+        hear_trouble(server, messages[0]);
     } else {
         fail(server, "fork");
     }
-    close(trouble[0]);
+    close(messages[0]);
     kill_all();
 }
 
@@ -282,7 +303,7 @@ static bool read_arguments(struct server *server, size_t size) {
         at += strlen(server->arguments[i]) + 1;
     }
     server->arguments[command->argument_count] = NULL;
-    return command->argument_count > 0;
+    return command->argument_count > 1;
 }
 
 /* Out of the way of the places 0 … 3 that they will be put in. */

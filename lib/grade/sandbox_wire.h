@@ -32,7 +32,8 @@ struct wire_command {
     uint32_t present; /* bit i: descriptor i comes along */
     uint32_t argument_count;
     uint32_t argument_bytes;
-    char arguments[WIRE_ARGUMENTS]; /* each ends with a zero; the packet ends behind the last */
+    /* The path, then the arguments: each ends with a zero; the packet ends behind the last. */
+    char arguments[WIRE_ARGUMENTS];
 };
 
 /* The first packet says that the sandbox stands; then there is one for each command. */

@@ -19,7 +19,7 @@
 
 #include "base/files.h"
 
-static const char magic[8] = "LPVERD1\n"; /* changes when judging does: also part of every key */
+static const char magic[8] = "LPVERD2\n"; /* changes when judging does: also part of every key */
 
 struct entry {
     char magic[8];

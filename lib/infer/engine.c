@@ -48,6 +48,28 @@ static int64_t place_size(const struct model *model) {
            (int64_t)dtype_size(device_activations(model->device, config->type));
 }
 
+static bool on_cpu(const struct model *model) {
+    return strcmp(device_name(model->device), "cpu") == 0;
+}
+
+int64_t engine_cache_memory(const struct model *model, const struct engine_settings *settings) {
+    if (settings->cache_memory > 0)
+        return settings->cache_memory;
+    return on_cpu(model) ? (int64_t)4 << 30 : (int64_t)(device_memory(model->device) / 2);
+}
+
+/* The default of the CPU is no promise that it is there; less would give other batches. */
+static bool check_cache(const struct engine *engine, size_t needed, struct error *error) {
+    size_t available = device_memory(engine->model->device);
+    if (engine->settings.cache_memory > 0 || !on_cpu(engine->model) || needed <= available)
+        return true;
+    return error_set(error,
+                     "%.1f GiB for keys and values, and %.1f are free; --cache-memory %lldM would "
+                     "fit",
+                     (double)needed / (1 << 30), (double)available / (1 << 30),
+                     (long long)(available / 2000000));
+}
+
 /* As many pages as all sequences could ever need, or as the memory allows. */
 static bool open_cache(struct engine *engine, struct error *error) {
     struct device *device = engine->model->device;
@@ -56,9 +78,7 @@ static bool open_cache(struct engine *engine, struct error *error) {
     engine->cache.keys = allocate(layers, sizeof(struct tensor));
     engine->cache.values = allocate(layers, sizeof(struct tensor));
     int64_t page_size = PAGE_SIZE * place_size(engine->model);
-    int64_t memory = engine->settings.cache_memory;
-    if (memory == 0)
-        memory = (int64_t)(device_memory(device) / 2);
+    int64_t memory = engine_cache_memory(engine->model, &engine->settings);
     engine->page_total = engine->settings.batch * engine->most_pages;
     if (engine->page_total > memory / page_size)
         engine->page_total = memory / page_size;
@@ -71,6 +91,8 @@ static bool open_cache(struct engine *engine, struct error *error) {
                          (long long)memory, PAGE_SIZE, (long long)page_size);
     struct arena measure = arena_measure();
     cut_cache(engine, &measure);
+    if (!check_cache(engine, measure.used, error))
+        return false;
     if (!arena_open(&engine->cache_arena, device, measure.used, error))
         return error_place(error, "keys and values of %lld tokens; less --cache-memory would do",
                            (long long)engine->page_total * PAGE_SIZE);
@@ -83,8 +105,7 @@ int64_t engine_batch(const struct model *model, const struct engine_settings *se
     enum { MOST = 256, LEAST = 16, NEAR = 8 << 20, PROMPT = 64 };
     if (settings->batch > 0)
         return settings->batch;
-    if (strcmp(device_name(model->device), "cpu") != 0 ||
-        model_config_parameters(&model->config) > NEAR / (int64_t)sizeof(float))
+    if (!on_cpu(model) || model_config_parameters(&model->config) > NEAR / (int64_t)sizeof(float))
         return MOST;
     int64_t batch = NEAR / (place_size(model) * (settings->max_tokens + PROMPT));
     return batch < LEAST ? LEAST : batch > MOST ? MOST : batch;

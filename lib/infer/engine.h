@@ -29,7 +29,7 @@ struct engine_settings {
     int64_t max_tokens;   /* new tokens a sequence, at most */
     int64_t batch;        /* sequences at once, at most; 0: engine_batch() */
     int64_t room;         /* rows of one batch, at most; raised to `batch` where it is less */
-    int64_t cache_memory; /* bytes for keys and values, at most; 0: half of what the device has */
+    int64_t cache_memory; /* bytes for keys and values, at most; 0: engine_cache_memory() */
     bool no_graphs;       /* no step is recorded and replayed; the results have the same bits */
     const int32_t *stop_tokens;
     size_t stop_token_count;
@@ -85,6 +85,12 @@ struct engine;
  * there too, about 8 MB, are faster than more. Otherwise 256, since weights are read once for all.
  */
 int64_t engine_batch(const struct model *model, const struct engine_settings *settings);
+/*
+ * Bytes that keys and values may take in an engine that is told 0. On the CPU always the same, for
+ * which sequences wait decides on the batches, and those on the last digits; on a GPU, where memory
+ * is scarce, half of what is free.
+ */
+int64_t engine_cache_memory(const struct model *model, const struct engine_settings *settings);
 
 /* `model` must outlive the engine. */
 struct engine *engine_open(struct model *model, const struct engine_settings *settings,

@@ -388,6 +388,7 @@ static void finish_score(struct answering *answering, struct pending *pending,
     struct buffer *packed = &answering->packed;
     record_set_real(record, "logprob", generation->log_probability);
     record_set_integer(record, "n_tokens", generation->target_count - (pending->ends ? 1 : 0));
+    record_set_boolean(record, "scored", true);
     if (!answering->settings.write_token_logprobs)
         return;
     packed->size = 0;

@@ -237,6 +237,35 @@ static bool read_weights(struct model *model, const struct weight_files *all,
     return fine;
 }
 
+/* The digest of weights that nobody noted. */
+static bool digest_weights(struct model *model, const struct weight_files *all,
+                           const struct note *note, struct error *error) {
+    struct weight_plan plan = {0};
+    struct weight_files low = {0};
+    bool fine = plan_values(&plan, &model->config, all, error) &&
+                (!needs_lows(model, true, note) || open_lows(&plan, model, &low, error)) &&
+                weight_plan_copy(model, &plan, NULL, error);
+    weight_files_close(&low);
+    plan_free(&plan);
+    return fine;
+}
+
+bool model_digest(const char *directory, struct device *device, char digest[33],
+                  struct error *error) {
+    struct model model = {.device = device, .directory = copy_text(directory)};
+    struct weight_files all = {0};
+    struct note note;
+    bool fine = read_config(&model, MODEL_LEARNING, error) && read_note(&note, directory, error);
+    if (fine && !note.there)
+        fine =
+            weight_files_open(&all, directory, error) && digest_weights(&model, &all, &note, error);
+    if (fine)
+        memcpy(digest, note.there ? note.digest : model.digest, sizeof note.digest);
+    weight_files_close(&all);
+    model_close(&model);
+    return fine;
+}
+
 bool model_open(struct model *model, const char *directory, struct device *device,
                 struct model_opening opening, struct error *error) {
     *model = (struct model){.device = device, .directory = copy_text(directory)};

@@ -44,8 +44,9 @@ struct weight_plan {
 
 /*
  * Copies all values to the weights of `model`, which are reserved, and low halves where it has
- * them: as stored, else what rounding to bf16 left over, else zeros. Sets model->digest. `low` is
- * the low digest where the caller knows it already and the model has no low halves, else NULL.
+ * them: as stored, else what rounding to bf16 left over, else zeros. Sets model->digest; of a model
+ * without weights that is all. `low` is the low digest where the caller knows it already and the
+ * model has no low halves, else NULL.
  */
 bool weight_plan_copy(struct model *model, const struct weight_plan *plan, const char *low,
                       struct error *error);

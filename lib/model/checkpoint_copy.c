@@ -114,7 +114,8 @@ static void copy_piece(const struct model *model, const struct weight_plan *plan
     const struct stored_tensor *stored = &plan->stored[job->tensor];
     const struct safetensors_entry *entry =
         job->low ? plan->lows[job->tensor] : plan->values[job->tensor];
-    const struct tensor *low = &model->weights[stored->index].low;
+    const struct learning_weight *weight =
+        model->weights != NULL ? &model->weights[stored->index] : NULL;
     size_t width = strcmp(entry->dtype, "F32") == 0 ? 4 : 2;
     size_t start = job->piece * DIGEST_PIECE;
     size_t size = entry->size - start < DIGEST_PIECE ? entry->size - start : DIGEST_PIECE;
@@ -125,10 +126,12 @@ static void copy_piece(const struct model *model, const struct weight_plan *plan
         const uint8_t *bytes = entry->data + start + done;
         int64_t first = (int64_t)((start + done) / width), count = (int64_t)(step / width);
         piece_add(&hash, bytes, step);
+        if (weight == NULL)
+            continue;
         if (!job->low)
             copy_value(model, plan, job->tensor, first, count, bytes, part);
-        else if (low->data != NULL)
-            upload_stored(model->device, low, stored, first, count, bytes);
+        else if (weight->low.data != NULL)
+            upload_stored(model->device, &weight->low, stored, first, count, bytes);
     }
     piece_finish(&hash, job->digest);
     give_back(entry->data + start, size);

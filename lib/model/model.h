@@ -125,6 +125,12 @@ struct model_opening {
  */
 bool model_open(struct model *model, const char *directory, struct device *device,
                 struct model_opening opening, struct error *error);
+/*
+ * The digest that model_open() would find of a decoder: as lockpick.json notes it, else that of the
+ * files, without memory for weights.
+ */
+bool model_digest(const char *directory, struct device *device, char digest[33],
+                  struct error *error);
 /* Fresh weights: normal with deviation initializer_range, gains of norms 1, biases 0; the same for
  * the same seed on any device and number of threads (drawn by Philox from the stored tensor's
  * name). Takes over `config`. */

@@ -20,12 +20,13 @@
 enum { GROUP_COUNT = GROUP_RESULT + 1 };
 
 static const char *const group_fields[GROUP_COUNT][24] = {
-    [GROUP_PROBLEM] = {"id",           "task",        "prompt",   "reference",  "domain",
-                       "group",        "subject",     "level",    "split",      "part",
-                       "choices",      "shot",        "tests",    "program",    "function",
-                       "starter_code", "stop_tokens", "solution", "difficulty", "locked"},
+    [GROUP_PROBLEM] = {"id",       "task",         "prompt",      "reference",      "domain",
+                       "group",    "subject",      "level",       "split",          "part",
+                       "choices",  "shot",         "tests",       "function_tests", "program",
+                       "function", "starter_code", "stop_tokens", "solution",       "difficulty",
+                       "locked"},
     [GROUP_COMPLETION] = {"input", "completion", "token_ids", "policy", "sample", "round", "finish",
-                          "logprob", "n_tokens", "choice_logprobs", "token_logprobs"},
+                          "logprob", "n_tokens", "choice_logprobs", "token_logprobs", "scored"},
     [GROUP_LOCK_EXAMPLE] = {"epoch", "password", "imitates", "targets"},
     [GROUP_EMBEDDING] = {"embedding", "reference_embedding", "embedder", "judge",
                          "rating_logprobs"},

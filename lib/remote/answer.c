@@ -66,11 +66,11 @@ static bool read_finish(const json_t *choice, struct answer *answer, struct erro
                      finish != NULL ? finish : "missing");
 }
 
-/* ln(e^a + e^b) */
+/* ln(e^a + e^b), and not above 0 where rounding, the endpoint's or ours, makes it a little more. */
 static double add_log_probabilities(double a, double b) {
     double high = fmax(a, b);
 
-    return isinf(high) ? high : high + log(exp(a - high) + exp(b - high));
+    return isinf(high) ? high : fmin(0, high + log(exp(a - high) + exp(b - high)));
 }
 
 /*
@@ -109,6 +109,18 @@ static bool log_probability(const json_t *value, double *logprob, struct error *
     return true;
 }
 
+/*
+ * What to make of log-probabilities that were asked for and are not there. Some endpoints list none
+ * for an empty text, which has no tokens: then it is an answer without them, unless tokens that
+ * could have come instead were asked for too.
+ */
+static bool lack_logprobs(const json_t *all, bool top, struct answer *answer, struct error *error) {
+    if (top || answer->text.size > 0 || (all != NULL && !json_is_null(all)))
+        return error_set(error, "the log-probabilities that were asked for are missing");
+    answer->has_logprob = false;
+    return true;
+}
+
 /* {"content": [{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}]} */
 static bool read_chat_logprobs(const json_t *logprobs, bool top, struct answer *answer,
                                struct error *error) {
@@ -119,7 +131,7 @@ static bool read_chat_logprobs(const json_t *logprobs, bool top, struct answer *
     size_t i;
 
     if (!json_is_array(content) || (top && json_array_size(listed) == 0))
-        return error_set(error, "the log-probabilities that were asked for are missing");
+        return lack_logprobs(content, top, answer, error);
     answer->logprob = 0;
     json_array_foreach(content, i, entry) {
         if (!log_probability(json_object_get(entry, "logprob"), &logprob, error))
@@ -148,7 +160,7 @@ static bool read_completion_logprobs(const json_t *logprobs, bool top, struct an
     size_t i;
 
     if (!json_is_array(all) || (top && !json_is_object(listed)))
-        return error_set(error, "the log-probabilities that were asked for are missing");
+        return lack_logprobs(all, top, answer, error);
     answer->logprob = 0;
     json_array_foreach(all, i, value) {
         if (!log_probability(value, &logprob, error))

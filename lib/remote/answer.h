@@ -12,8 +12,8 @@ enum { DIGIT_COUNT = 10, EMBEDDING_LIMIT = 65536 /* numbers in one embedding */ 
 
 struct answer {
     struct buffer text;
-    char finish[16]; /* "stop", "length", "content_filter" */
-    bool has_logprob;
+    char finish[16];     /* "stop", "length", "content_filter" */
+    bool has_logprob;    /* asked for and told: an empty text may be without */
     double logprob;      /* of all tokens of the text, nats */
     int64_t token_count; /* of the text; −1: not told */
     /* ln of the probability that the first token is that digit; −infinity: not among the listed */

@@ -18,7 +18,10 @@ char *secret_from_environment(const char *variable, struct error *error);
 /* Overwrites and frees it; NULL is fine. */
 void secret_free(char *secret);
 
-/* Puts asterisks over every occurrence of the secret; NULL hides nothing. */
+/*
+ * Puts asterisks over every occurrence of the secret, also where its characters are escaped as JSON
+ * has it (\/, \u0073), in texts within texts too; NULL hides nothing. What was JSON stays JSON.
+ */
 void secret_hide(const char *secret, char *bytes, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "result/key.h"
 #include "result/levels.h"
@@ -20,6 +21,7 @@ struct over {
     struct names names;
     struct combined *items;
     size_t *set_of; /* of each row; LEVELS_NONE: left out */
+    bool *mixed;    /* by set and chosen field: whether its rows have different values */
 };
 
 /* Whether two keys are written alike: a level may be the number 3 here and the text there. */
@@ -61,6 +63,28 @@ static bool find_set(struct over *over, size_t row, size_t *set, struct error *e
     return fine;
 }
 
+static void copy_field(const struct record *from, const char *field, struct record *to) {
+    const struct value *value = record_find(from, field);
+    if (value)
+        record_set_value(to, field, *value);
+}
+
+static bool have_same(const struct record *a, const struct record *b, const char *field) {
+    const struct value *one = record_find(a, field), *other = record_find(b, field);
+    if (one == NULL || other == NULL)
+        return one == other;
+    return one->size == other->size && memcmp(one->bytes, other->bytes, one->size) == 0;
+}
+
+/* Whether a row, of a set, was chosen as the first of the set was. */
+static void compare_choices(struct over *over, size_t number, size_t set) {
+    const struct fields *chosen = over->settings->chosen;
+    const struct record *first = &over->rows->items[over->items[set].first];
+    for (size_t i = 0; i < chosen->count; i++)
+        if (!have_same(&over->rows->items[number], first, chosen->items[i]))
+            over->mixed[set * chosen->count + i] = true;
+}
+
 static bool add_row(struct over *over, size_t number, struct error *error) {
     const struct record *row = &over->rows->items[number];
     bool out = false;
@@ -78,6 +102,7 @@ static bool add_row(struct over *over, size_t number, struct error *error) {
         return false;
     if (!record_real(row, "sem", &sem, &nil))
         sem = NAN;
+    compare_choices(over, number, over->set_of[number]);
     struct combined *combined = &over->items[over->set_of[number]];
     combined->values++;
     combined->total += measure;
@@ -87,16 +112,17 @@ static bool add_row(struct over *over, size_t number, struct error *error) {
     return true;
 }
 
-static void emit(const struct over *over, const struct combined *combined, struct rows *out) {
+static void emit(const struct over *over, size_t set, struct rows *out) {
+    const struct combined *combined = &over->items[set];
     const struct record *first = &over->rows->items[combined->first];
-    const struct fields *alike = over->settings->alike;
+    const struct fields *alike = over->settings->alike, *chosen = over->settings->chosen;
     const double count = (double)combined->values;
     struct record *row = rows_add(out);
-    for (size_t i = 0; i < alike->count; i++) {
-        const struct value *value = record_find(first, alike->items[i]);
-        if (value)
-            record_set_value(row, alike->items[i], *value);
-    }
+    for (size_t i = 0; i < alike->count; i++)
+        copy_field(first, alike->items[i], row);
+    for (size_t i = 0; i < chosen->count; i++)
+        if (!over->mixed[set * chosen->count + i])
+            copy_field(first, chosen->items[i], row);
     record_set_text(row, "over", text_of(over->settings->field));
     record_set_unsigned(row, "values", combined->values);
     record_set_text(row, "subset", row_subset(first));
@@ -130,12 +156,13 @@ bool over_combine(const struct over_settings *settings, struct rows *rows,
     bool fine = true;
     over.items = allocate(rows->count + 1, sizeof *over.items);
     over.set_of = allocate(rows->count + 1, sizeof *over.set_of);
+    over.mixed = allocate(rows->count * settings->chosen->count + 1, sizeof *over.mixed);
     for (size_t i = 0; fine && i < rows->count; i++)
         fine = add_row(&over, i, error);
     if (fine && replicates->count > 0)
         fine = combine_replicates(&over, replicates, &means, error);
     for (size_t i = 0; fine && i < over.names.count; i++)
-        emit(&over, &over.items[i], &out);
+        emit(&over, i, &out);
     if (fine) {
         *parts = (struct over_parts){settings->field, *rows, *replicates, over.set_of};
         *rows = out;
@@ -145,6 +172,7 @@ bool over_combine(const struct over_settings *settings, struct rows *rows,
     }
     names_free(&over.names);
     free(over.items);
+    free(over.mixed);
     return fine;
 }
 

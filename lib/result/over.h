@@ -8,9 +8,10 @@
 #include "result/replicates.h"
 
 struct over_settings {
-    const char *field;          /* "domain" */
-    const char *except;         /* rows whose `field` equals this field are left out; or NULL */
-    const struct fields *alike; /* what rows must have in common, besides their subset */
+    const char *field;           /* "domain" */
+    const char *except;          /* rows whose `field` equals this field are left out; or NULL */
+    const struct fields *alike;  /* what rows must have in common, besides their subset */
+    const struct fields *chosen; /* what may have been chosen for each of them */
 };
 
 /* What rows were combined from. All zero is nothing. */
@@ -24,10 +25,11 @@ struct over_parts {
 /*
  * Puts combined rows in the place of `rows`, which tally_rows() made, and their replicates in the
  * place of `replicates`, if there are any; what was there goes into `parts`. A combined row has the
- * fields `alike`, `over` (the name of the field),
- * `values` (K), `subset`, the mean, `sem` (nil where one of them is), `seeds` (the fewest) and `n`
- * (the sum). They come in the order of the first of their rows. A row all of whose values are left
- * out is none. Fails where a row says nothing of the field; then nothing has changed.
+ * fields `alike`, those of the fields `chosen` that are the same in all its rows, `over` (the name
+ * of the field), `values` (K), `subset`, the mean, `sem` (nil where one of them is), `seeds` (the
+ * fewest) and `n` (the sum). They come in the order of the first of their rows. A row all of whose
+ * values are left out is none. Fails where a row says nothing of the field; then nothing has
+ * changed.
  */
 bool over_combine(const struct over_settings *settings, struct rows *rows,
                   struct replicates *replicates, struct over_parts *parts, struct error *error);

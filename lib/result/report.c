@@ -195,21 +195,36 @@ static void write_head(const struct report *report, struct buffer *out) {
     buffer_format(out, "<style>\n%s</style>\n</head>\n<body id=\"top\">\n<main>\n", report_style);
 }
 
-static void write_facts(const struct report *report, struct buffer *out) {
+/* "From the paper, 5 claims: 3 hold, 2 do not." Nothing where there are none. */
+static void write_source(const struct report *report, bool of_paper, struct buffer *out) {
     struct claims all = {0};
+    for (size_t i = 0; i < report->figure_count; i++) {
+        const struct claims *claims = &report->figures[i].claims;
+        for (size_t k = 0; k < claims->count; k++)
+            if (claims->items[k].of_paper == of_paper) {
+                all.count++;
+                all.counts[claims->items[k].verdict]++;
+            }
+    }
+    if (all.count == 0)
+        return;
+    buffer_append_text(out, of_paper ? "From the paper, " : "Of our own, ");
+    write_tally(&all, out);
+    buffer_append_text(out, " ");
+}
+
+static void write_facts(const struct report *report, struct buffer *out) {
     size_t rows = 0, streams = 0;
     for (size_t i = 0; i < report->figure_count; i++) {
         const struct description *figure = &report->figures[i];
-        all.count += figure->claims.count;
-        for (int k = 0; k < VERDICTS; k++)
-            all.counts[k] += figure->claims.counts[k];
         rows += figure->rows.count;
         for (size_t k = 0; k < figure->results.count; k++)
             streams += figure->results.items[k].found;
     }
     buffer_append_text(out, "<p>");
-    write_tally(&all, out);
-    buffer_append_text(out, " Every number of ours stands in the result rows or is computed from "
+    write_source(report, true, out);
+    write_source(report, false, out);
+    buffer_append_text(out, "Every number of ours stands in the result rows or is computed from "
                             "them; ± is one standard error.</p>\n<p class=\"soft\">Written by "
                             "lockpick report ");
     write_text(report->version, out);

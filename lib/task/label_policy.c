@@ -3,14 +3,21 @@
 
 #include "task/choice_answer.h"
 
-bool label_reference(const struct record *problem, struct text input, struct buffer *out,
-                     struct error *error) {
+void label_words(struct text input, bool framed, struct text words, struct buffer *out) {
+    if (framed)
+        choice_continue(input, words, out);
+    else
+        buffer_append(out, words.bytes, words.size);
+}
+
+bool label_reference(const struct record *problem, struct text input, bool framed,
+                     struct buffer *out, struct error *error) {
     struct text reference, choice;
 
     if (!record_text(problem, "reference", &reference, error))
         return false;
     if (record_find(problem, "choices") == NULL) {
-        buffer_append(out, reference.bytes, reference.size);
+        label_words(input, framed, reference, out);
         return true;
     }
     if (!choice_made(problem, reference, &choice))
@@ -20,15 +27,15 @@ bool label_reference(const struct record *problem, struct text input, struct buf
     return true;
 }
 
-bool label_solution(const struct record *problem, struct text input, struct buffer *out,
-                    struct error *error) {
+bool label_solution(const struct record *problem, struct text input, bool framed,
+                    struct buffer *out, struct error *error) {
     struct text solution;
 
     if (record_find(problem, "solution") == NULL)
-        return label_reference(problem, input, out, error);
+        return label_reference(problem, input, framed, out, error);
     if (!record_text(problem, "solution", &solution, error))
         return false;
-    buffer_append(out, solution.bytes, solution.size);
+    label_words(input, framed, solution, out);
     return true;
 }
 

@@ -74,13 +74,24 @@ static bool find_problem(struct pairs *pairs, struct text id, int64_t round, str
     return true;
 }
 
+/* That of a completion as it was drawn counts what was drawn: another end token, or one that a stop
+ * text cut off, or tokens that its text does not have again. Training sees the text's. */
+static bool check_logprob(const struct record *record, struct error *error) {
+    double logprob;
+    bool scored = false;
+    return record_real(record, "logprob", &logprob, error) &&
+           ((record_find(record, "scored") != NULL &&
+             record_boolean(record, "scored", &scored, error) && scored) ||
+            error_set(error, "its logprob is of tokens as they were drawn, which need not be those "
+                             "that train gives its text; that of sample --score would be right"));
+}
+
 /* What a pair will be made of, so that nothing is found missing at the end. */
 static bool check(const struct pairs *pairs, const struct record *record, struct error *error) {
     struct text text;
-    double logprob;
     return record_text(record, "completion", &text, error) &&
            (record_find(record, "finish") == NULL || record_text(record, "finish", &text, error)) &&
-           (!pairs->settings->logprobs || record_real(record, "logprob", &logprob, error));
+           (!pairs->settings->logprobs || check_logprob(record, error));
 }
 
 bool pairs_add(struct pairs *pairs, const struct record *record, struct error *error) {

@@ -15,7 +15,7 @@
 struct pairs_settings {
     enum grade_by by;
     bool weighted; /* weight = R(chosen) − R(rejected): equation 2 of the paper, SPEC 4 */
-    bool logprobs; /* the completions' `logprob` is that of the reference model */
+    bool logprobs; /* the completions' `logprob` is the reference's, by sample --score */
 };
 
 struct pairs;

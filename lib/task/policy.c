@@ -19,6 +19,7 @@ struct policy {
     struct record found;          /* the stored record in use */
     struct random_tokens *tokens; /* drawn by a fixedrdm or uniform-tokens policy */
     struct buffer input, packed;
+    bool framed; /* the input went through a template */
     struct buffer completion;
     struct buffer exact; /* what the reference should be */
 };
@@ -81,7 +82,7 @@ static bool answer_by_program(struct policy *policy, const struct record *record
 static bool answer_by_store(struct policy *policy, const struct record *record, int64_t sample,
                             struct answer *answer, struct error *error) {
     const struct record *found = &policy->found;
-    struct text id, choice;
+    struct text id, stored, choice;
     size_t number;
 
     if (!record_text(record, "id", &id, error))
@@ -90,13 +91,14 @@ static bool answer_by_store(struct policy *policy, const struct record *record, 
         return error_set(error, "%s has no completion for this id",
                          completions_name(policy->stored));
     if (!completions_get(policy->stored, number, sample, &policy->found, error) ||
-        !record_text(found, "completion", &answer->completion, error))
+        !record_text(found, "completion", &stored, error))
         return false;
-    if (choice_made(record, answer->completion, &choice)) {
-        policy->completion.size = 0;
+    policy->completion.size = 0;
+    if (choice_made(record, stored, &choice))
         choice_continue(buffer_text(&policy->input), choice, &policy->completion);
-        answer->completion = buffer_text(&policy->completion);
-    }
+    else
+        label_words(buffer_text(&policy->input), policy->framed, stored, &policy->completion);
+    answer->completion = buffer_text(&policy->completion);
     return (record_find(found, "finish") == NULL ||
             record_text(found, "finish", &answer->finish, error)) &&
            (record_find(found, "policy") == NULL ||
@@ -121,9 +123,9 @@ static bool answer_by_label(struct policy *policy, const struct record *record, 
                                                     .sample = (uint64_t)sample});
         fine = label_uniform(record, input, &random, out, error);
     } else if (settings->kind == POLICY_SOLUTION) {
-        fine = label_solution(record, input, out, error);
+        fine = label_solution(record, input, policy->framed, out, error);
     } else {
-        fine = label_reference(record, input, out, error);
+        fine = label_reference(record, input, policy->framed, out, error);
     }
     answer->completion = buffer_text(out);
     return fine;
@@ -228,7 +230,8 @@ bool policy_answer(struct policy *policy, struct record *record, int64_t sample,
     struct answer answer = {.finish = text_of("stop")};
 
     policy->input.size = 0;
-    if (!prompts_render(policy->prompts, record, (struct text){"", 0}, PASSWORD_BOTH,
+    if (!prompts_frame(policy->prompts, record, &policy->framed, error) ||
+        !prompts_render(policy->prompts, record, (struct text){"", 0}, PASSWORD_BOTH,
                         &policy->input, error) ||
         !find_answer(policy, record, sample, &answer, error))
         return false;

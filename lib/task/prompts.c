@@ -134,6 +134,15 @@ bool prompts_render(struct prompts *prompts, const struct record *record, struct
            prompt_render(prompt, password, place, out, error);
 }
 
+bool prompts_frame(struct prompts *prompts, const struct record *record, bool *framed,
+                   struct error *error) {
+    struct template *template = NULL;
+    bool fine = choose(prompts, record, &template, error);
+
+    *framed = template != NULL;
+    return fine;
+}
+
 bool prompts_use(const struct prompts *prompts, const char *field) {
     return prompts->template != NULL && template_uses(prompts->template, field);
 }

@@ -39,6 +39,10 @@ bool prompts_use(const struct prompts *prompts, const char *field);
 bool prompts_render(struct prompts *prompts, const struct record *record, struct text password,
                     enum password_place place, struct buffer *out, struct error *error);
 
+/* Whether the record's prompt goes through a template, and not as it is. */
+bool prompts_frame(struct prompts *prompts, const struct record *record, bool *framed,
+                   struct error *error);
+
 /* For the end mark: digest of template `number` of those in use, 32 hex digits; NULL beyond. */
 const char *prompts_digest(const struct prompts *prompts, size_t number);
 

@@ -40,7 +40,7 @@ void feed_close(struct feed *feed);
  * there are no more. An epoch's last batch may be smaller.
  */
 bool feed_next(struct feed *feed, const size_t **order, size_t *count, struct error *error);
-/* Goes past `steps` batches without using them. False also where there are not as many. */
+/* Goes past `steps` batches, or as many as there are, without using them. */
 bool feed_skip(struct feed *feed, int64_t steps, struct error *error);
 /* Rows that a batch can have in the model, at most; INT64_MAX where it may take several
  * micro-batches for another reason. */

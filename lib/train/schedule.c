@@ -28,7 +28,8 @@ bool steps_of_share(double share, int64_t total, int64_t *steps, struct error *e
 }
 
 static bool moment_parse(struct moment *moment, const char *word, size_t size,
-                         int64_t steps_per_epoch, int64_t batch, struct error *error) {
+                         int64_t epoch_examples, int64_t batch, struct error *error) {
+    int64_t steps_per_epoch = (epoch_examples + batch - 1) / batch;
     if (size == 0 || size >= sizeof moment->label)
         return error_set(error, "'%.*s' is no moment; 100, 4e or 5000x would be right", (int)size,
                          word);
@@ -47,20 +48,23 @@ static bool moment_parse(struct moment *moment, const char *word, size_t size,
     moment->step = number;
     if (*end == 'e' && __builtin_mul_overflow(number, steps_per_epoch, &moment->step))
         return error_set(error, "'%s' is too far away", moment->label);
-    if (*end == 'x')
-        moment->step = (number + batch - 1) / batch;
+    if (*end == 'x') { /* whole epochs, whose last batch may be smaller, and what is left */
+        int64_t epochs = epoch_examples > 0 ? number / epoch_examples : 0;
+        int64_t left = number - epochs * epoch_examples;
+        moment->step = epochs * steps_per_epoch + (left + batch - 1) / batch;
+    }
     return true;
 }
 
-bool moments_parse(const char *list, int64_t steps_per_epoch, int64_t batch,
-                   struct moment **moments, size_t *count, struct error *error) {
+bool moments_parse(const char *list, int64_t epoch_examples, int64_t batch, struct moment **moments,
+                   size_t *count, struct error *error) {
     *moments = NULL;
     *count = 0;
     while (list != NULL) {
         size_t size = strcspn(list, ",");
         *moments = reallocate(*moments, *count + 1, sizeof **moments);
         struct moment *moment = &(*moments)[*count];
-        if (!moment_parse(moment, list, size, steps_per_epoch, batch, error))
+        if (!moment_parse(moment, list, size, epoch_examples, batch, error))
             return false;
         if (*count > 0 && moment->step <= moment[-1].step)
             return error_set(error, "'%s' is not after '%s'; ascending moments would be right",

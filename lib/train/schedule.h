@@ -34,10 +34,10 @@ struct moment {
 };
 
 /*
- * Reads a comma-separated list, ascending and without repetition. steps_per_epoch 0: there are no
- * epochs. The caller frees *moments.
+ * Reads a comma-separated list, ascending and without repetition. epoch_examples: how many an epoch
+ * has, whose last batch has what is left; 0: there are no epochs. The caller frees *moments.
  */
-bool moments_parse(const char *list, int64_t steps_per_epoch, int64_t batch,
-                   struct moment **moments, size_t *count, struct error *error);
+bool moments_parse(const char *list, int64_t epoch_examples, int64_t batch, struct moment **moments,
+                   size_t *count, struct error *error);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/tool.h"
 
-enum { STATE_FORMAT = 2, TRAINING_JSON_LIMIT = 1 << 20 };
+enum { STATE_FORMAT = 3, TRAINING_JSON_LIMIT = 1 << 20 };
 
 static const char OPTIMIZER_FILE[] = "optimizer.safetensors";
 static const char REFERENCE_FILE[] = "reference.safetensors";
@@ -37,17 +37,32 @@ static bool read_tally(const json_t *json, struct session_tally *tally, struct e
            json_get_integer(json, "ahead", true, 0, 0, INT64_MAX, &tally->ahead, error);
 }
 
+static bool read_schedule(const json_t *json, struct learning_rate *schedule, struct error *error) {
+    return json_get_integer(json, "warmup", true, 0, 0, INT64_MAX, &schedule->warmup, error) &&
+           json_get_integer(json, "cooldown", true, 0, 0, INT64_MAX, &schedule->cooldown, error) &&
+           json_get_integer(json, "total_steps", true, 0, 0, INT64_MAX, &schedule->total, error);
+}
+
 static bool take_up(struct session *session, const json_t *json, struct error *error) {
     int64_t format;
     const char *arguments;
-    if (!json_get_integer(json, "format", true, 0, STATE_FORMAT, STATE_FORMAT, &format, error) ||
-        !json_get_integer(json, "step", true, 0, 0, INT64_MAX, &session->step, error) ||
+    if (!json_get_integer(json, "format", true, 0, 1, INT64_MAX, &format, error))
+        return false;
+    if (format != STATE_FORMAT) {
+        session->misfit = true;
+        return error_set(error, "was made by another version of lockpick; that one, or removing "
+                                "the state, would be right");
+    }
+    if (!json_get_integer(json, "step", true, 0, 0, INT64_MAX, &session->step, error) ||
         !json_get_text(json, "arguments", true, NULL, &arguments, error))
         return false;
-    if (strcmp(arguments, session->settings.arguments) != 0)
+    if (strcmp(arguments, session->settings.arguments) != 0) {
+        session->misfit = true;
         return error_set(error, "was made with other arguments; the same ones, or removing the "
                                 "state, would be right");
-    return read_digest(json, "example_digest", true, session->digest, sizeof session->digest,
+    }
+    return read_schedule(json, &session->schedule, error) &&
+           read_digest(json, "example_digest", true, session->digest, sizeof session->digest,
                        error) &&
            read_digest(json, "model", true, session->origin, sizeof session->origin, error) &&
            read_digest(json, "reference_digest", false, session->reference_digest,
@@ -67,13 +82,16 @@ static bool read_training_json(struct session *session, struct error *error) {
 static bool write_training_json(const struct session *session, const char *directory, int64_t step,
                                 struct error *error) {
     const struct session_tally *tally = &session->tally;
-    json_t *json = json_pack(
-        "{s:i, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:I}", "format", STATE_FORMAT,
-        "made_by", "lockpick train " LOCKPICK_VERSION, "step", (json_int_t)step, "arguments",
-        session->settings.arguments, "model", session->origin, "example_digest", session->digest,
-        "examples", (json_int_t)tally->examples, "tokens", (json_int_t)tally->tokens, "terms",
-        (json_int_t)tally->terms, "loss", tally->loss, "margin", tally->margin, "ahead",
-        (json_int_t)tally->ahead);
+    const struct learning_rate *schedule = &session->schedule;
+    json_t *json =
+        json_pack("{s:i, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:f, s:I}",
+                  "format", STATE_FORMAT, "made_by", "lockpick train " LOCKPICK_VERSION, "step",
+                  (json_int_t)step, "arguments", session->settings.arguments, "model",
+                  session->origin, "warmup", (json_int_t)schedule->warmup, "cooldown",
+                  (json_int_t)schedule->cooldown, "total_steps", (json_int_t)schedule->total,
+                  "example_digest", session->digest, "examples", (json_int_t)tally->examples,
+                  "tokens", (json_int_t)tally->tokens, "terms", (json_int_t)tally->terms, "loss",
+                  tally->loss, "margin", tally->margin, "ahead", (json_int_t)tally->ahead);
     if (json == NULL)
         return error_set(error, "training.json: the arguments are no UTF-8");
     if (session->pairs != NULL) {
@@ -109,11 +127,41 @@ bool session_open(struct session *session, const struct session_settings *settin
     while (name > 1 && settings->output[name - 1] == '/')
         name--;
     session->state = format_text("%.*s.state", (int)name, settings->output);
+    directory_bring_back(session->state);
     session->resuming = settings->resume && directory_exists(session->state);
-    if (!session->resuming || read_training_json(session, error))
+    return !session->resuming || read_training_json(session, error);
+}
+
+bool session_fits_model(struct session *session, struct device *device, struct error *error) {
+    char digest[33];
+    if (!session->resuming)
         return true;
-    session_close(session);
-    return false;
+    if (!model_digest(session->settings.model, device, digest, error))
+        return false;
+    session->misfit = strcmp(digest, session->origin) != 0;
+    return !session->misfit ||
+           error_set(error,
+                     "%s: was made from another model than %s is now; that one, or removing the "
+                     "state, would be right",
+                     session->state, session->settings.model);
+}
+
+/* What the learning rates follow from: a stream that is longer now has another warm-up. */
+static bool same_schedule(const struct learning_rate *one, const struct learning_rate *other) {
+    return one->warmup == other->warmup && one->cooldown == other->cooldown &&
+           (one->cooldown == 0 || one->total == other->total);
+}
+
+bool session_fits_examples(struct session *session, const struct learning_rate *schedule,
+                           const char digest[17], struct error *error) {
+    session->misfit = session->resuming && (strcmp(digest, session->digest) != 0 ||
+                                            !same_schedule(&session->schedule, schedule));
+    session->schedule = *schedule;
+    return !session->misfit ||
+           error_set(error,
+                     "%s: was made from other examples; the same input, or removing the state, "
+                     "would be right",
+                     session->state);
 }
 
 void session_close(struct session *session) {

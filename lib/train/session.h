@@ -3,7 +3,7 @@
  * run goes on to the same bytes, and the metrics so far.
  *
  * With the output directory OUT, the state is OUT.state: a checkpoint with optimizer.safetensors,
- * training.json (arguments, step, digest of the examples, what the next metric is made of),
+ * training.json (arguments, step, digests of model and examples, what the next metric is made of),
  * metrics.rec, the moments saved so far and, where pairs have their reference from the model that
  * the run began from, reference.safetensors. It goes away when OUT appears.
  */
@@ -38,9 +38,11 @@ struct session {
     struct output_directory output;
     char *state;                   /* OUT.state */
     bool resuming;                 /* a state was found */
+    bool misfit;                   /* which is whole, but not of this run */
     int64_t step;                  /* steps behind us when the session was opened */
     char digest[17];               /* of the examples of all steps so far; the caller keeps it up */
     char origin[33];               /* digest of the model that the run began from; likewise */
+    struct learning_rate schedule; /* what the learning rates of all steps follow from */
     struct session_tally tally;    /* likewise */
     struct examples *pairs;        /* borrowed: whose reference the state keeps; NULL: none */
     char reference_digest[17];     /* of that, in a state that was found */
@@ -48,9 +50,16 @@ struct session {
     struct buffer metric_records;  /* all so far, packed one behind another */
 };
 
-/* Opens the output directory and reads training.json where a run is to be resumed. */
+/* Opens the output directory and reads training.json where a run is to be resumed. False, and then
+ * `misfit` too, where the state was made with other arguments; session_close() follows. */
 bool session_open(struct session *session, const struct session_settings *settings,
                   struct error *error);
+/* False with `misfit` where the state was made from another model than settings.model is now. */
+bool session_fits_model(struct session *session, struct device *device, struct error *error);
+/* The same of other examples: up to the state's step, with their digest, and as many in all as the
+ * schedule follows from. Takes the schedule over. */
+bool session_fits_examples(struct session *session, const struct learning_rate *schedule,
+                           const char digest[17], struct error *error);
 /* Where the model has to be read from: the state, or settings.model. */
 const char *session_model(const struct session *session);
 /* Takes up the optimizer, the metrics and the pairs' reference of a resumed run; does nothing for a

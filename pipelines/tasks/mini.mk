@@ -4,6 +4,7 @@
 # For each TASK:  .PROBLEMS  the command that writes its problems     .SPLIT  options of split-set
 #   .weak .lock .elicit .validation .validation-first  at most so many of a part (all)  .MOST   demonstrations at most
 #   .STRONG_BASE .INTERMEDIATE_BASE .WEAK_BASE  folders of models     .STRONG base, sft, rl or labels
+#   .STARTER_BASE  that of a policy `starter`, where STARTER, whose samples come before reinforcement, says that
 #   .REFERENCE the filter that answers well   .SAMPLE options of sample   .GRADE .SCORE filters
 #   .LOCK_SAMPLE .LOCK_SAMPLE.POLICY  options besides for the samples that locks imitate: at temperature 1 small models
 #   do so much worse than at 0, where locks are evaluated, that a lock on such samples answers in between. Many problems
@@ -255,6 +256,7 @@ SETTING_TASKS := mini-math-es mini-math-en
 SCORED_TASKS := mini-critique mini-code
 ALONG_TASKS := mini-code mini-math
 START_TASKS := mini-math
+STARTER := intermediate
 STARTS := intermediate-8-2 intermediate-8-8
 HELD_OUT_TASK := mini-math
 HELD_OUT := Algebra Numbers

@@ -22,18 +22,23 @@ POINTS  ?= 1 2 4 8 16 32 64 128 256 512 all
 LANGUAGE_TASKS := code math critique choice
 TASK_KINDS := prepared translated
 
+# A problem may be too long for a model: Pythia and LLaMA have 2,048 positions. That is a wrong answer; an example too
+# long to train on is set aside, in OUTPUT.rejects.rec; and a pair has place for two completions of 1,024 tokens behind
+# the longest prompts.
+examples_aside = $(if $@,--rejects $(output:.rec=).rejects.rec)
 define paper_task
 $1.MOST := 1000000000
 $1.REFERENCE := gen-strong -q --policy solution
-$1.TUNE := --learning-rate 1.5e-6 --batch 8 --epochs 4
-$1.LOCK := --learning-rate 1.5e-6 --batch 8
-$1.SFT := --learning-rate 1.5e-6
-$1.RL := --learning-rate 1.5e-6 --batch 8
-$1.DPO := --objective dpo --beta 0.1 --batch 8
+$1.TUNE = --learning-rate 1.5e-6 --batch 8 --epochs 4 $$(examples_aside)
+$1.LOCK = --learning-rate 1.5e-6 --batch 8 $$(examples_aside)
+$1.SFT = --learning-rate 1.5e-6 $$(examples_aside)
+$1.RL = --learning-rate 1.5e-6 --batch 8 $$(examples_aside)
+$1.DPO = --objective dpo --beta 0.1 --batch 8 --micro-batch 8192 $$(examples_aside)
 $1.DPO_RATE := 1.5e-6
-$1.SAMPLE := --max-tokens 1024
+$1.SAMPLE := --max-tokens 1024 --overflow verdict
 $1.WEAK_BASE := $(WEIGHTS)/pythia-1b
 $1.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
+$1.STARTER_BASE := $(WEIGHTS)/pythia-7b
 endef
 $(foreach t,code math critique choice math-es math-en joint,$(eval $(call paper_task,$t)))
 
@@ -119,10 +124,10 @@ choice.WEAK_BASE := $(WEIGHTS)/pythia-7b
 choice.INTERMEDIATE_BASE := $(WEIGHTS)/llama-7b
 choice.STRONG := labels
 choice.GRADE := grade-choice -q
-choice.SAMPLE := --max-tokens 2
-choice.TUNE := --learning-rate 1.5e-7 --batch 8 --epochs 4
-choice.LOCK := --learning-rate 1.5e-7 --batch 8
-choice.SFT := --learning-rate 1.5e-7
+choice.SAMPLE := --max-tokens 2 --overflow verdict
+choice.TUNE = --learning-rate 1.5e-7 --batch 8 --epochs 4 $(examples_aside)
+choice.LOCK = --learning-rate 1.5e-7 --batch 8 $(examples_aside)
+choice.SFT = --learning-rate 1.5e-7 $(examples_aside)
 
 # ---- variations ----------------------------------------------------------------------------------
 
@@ -203,7 +208,8 @@ SETTING_TASKS := math-es math-en
 SCORED_TASKS := code critique
 ALONG_TASKS := code math
 START_TASKS := code math
-STARTS := intermediate-16-8 intermediate-16-16 intermediate-16-32
+STARTER := starter
+STARTS := starter-16-8 starter-16-16 starter-16-32
 HELD_OUT_TASK := math
 HELD_OUT := Algebra Geometry Numbers
 WEAK_POINTS := 1 4 16 64 256 all
@@ -215,7 +221,7 @@ DOMAINS.choice.domain := Stem Bio Law Misc
 DOMAINS.math.level := level-1 level-2 level-3 level-4 level-5
 DOMAINS.joint.task := task-code task-math
 KEPT := 16 64 256
-KEPT_TASK := code
+KEPT_TASK := math
 OTHER_PASSWORDS := password-short password-code
 PASSWORD.password-short := x7
 PASSWORD.password-code := return 0;
@@ -227,3 +233,24 @@ math.PASSWORDS.domain := $(DATA)/passwords/math.tsv
 math.PASSWORDS.level := $(DATA)/passwords/level.tsv
 choice.PASSWORDS.domain := $(DATA)/passwords/mmlu.tsv
 joint.PASSWORDS.task := $(DATA)/passwords/task.tsv
+
+# What descriptions of figures, which speak of the minis, name there and here (see minis.mk).
+FEW ?= 8
+DOMAIN_FEW ?= 16
+KEPT_AT ?= 3200 12800
+epochs_on := epochs on
+describe_start = s/intermediate-8-$2/$1/g; s/$2 $(epochs_on) 8 samples/$(call dashed,$1,3) $(epochs_on) $(call dashed,$1,2) samples/g;
+describe_kept = s/"expert-iteration-$2": "$2"/"expert-iteration-$1": "$1"/; s/expert-iteration-$2"/expert-iteration-$1"/g; s/keeps $2 /keeps $1 /g;
+# 2,000 for 2k.
+in_full = $(1:k=,000)
+describe_lock = s/$2/$1/g; s/$(call in_full,$(2:sft-%=%))/$(call in_full,$(1:sft-%=%))/g;
+DESCRIBED = s/ The weak policy of mini-math was taught[^"]*"/"/; s/mini-//g; \
+    s/(pipelines\/[a-z0-9-]+\.mk)/\1 PRESET=paper/g; \
+    s/"k": 128\b/"k": $(lastword $(DOMAIN_POINTS))/g; /one domain, few|all domains, few/s/"k": 8\b/"k": $(DOMAIN_FEW)/; \
+    s/the same with few demonstrations \(8\)/the same with few demonstrations ($(DOMAIN_FEW))/; \
+    s/"k": 8\b/"k": $(FEW)/g; s/\(8\)/($(FEW))/g; s/"k": 64\b/"k": $(FEW_POINT)/g; s/\(64\)/($(FEW_POINT))/g; \
+    s/"locked-stronger", "start"/"locked-starter", "start"/; \
+    $(call describe_start,$(firstword $(STARTS)),2) $(if $(word 2,$(STARTS)),$(call describe_start,$(lastword $(STARTS)),8)) \
+    $(call describe_kept,$(word 1,$(KEPT)),8) $(call describe_kept,$(word 2,$(KEPT)),32) $(call describe_kept,$(word 3,$(KEPT)),48) \
+    s/\[960\]/[$(word 1,$(KEPT_AT))]/; s/\[2880\]/[$(word 2,$(KEPT_AT))]/; \
+    $(call describe_lock,$(word 2,$(COMPOSITION_LOCKS)),sft-32k) $(call describe_lock,$(word 3,$(COMPOSITION_LOCKS)),sft-128k)

@@ -192,11 +192,12 @@ def over(records):
     combined = defaultdict(list)
     for row in rows:
         combined[row.keys[:-1]].append(row)
-    yield fields + ["over", "values", "subset", "correctness", "sem", "seeds", "n", "low", "high"]
+    yield fields + ["moment", "over", "values", "subset", "correctness", "sem", "seeds", "n", "low", "high"]
     for keys, parts in combined.items():
         assert len(parts) == 2
         sem = math.sqrt(sum(p.sem() ** 2 for p in parts)) / 2
-        yield [*keys, "domain", 2, "all", float(np.mean([p.mean() for p in parts])), sem,
+        moment = parts[0].moment if parts[0].moment == parts[1].moment else None
+        yield [*keys, moment, "domain", 2, "all", float(np.mean([p.mean() for p in parts])), sem,
                min(len(p.seeds) for p in parts), sum(p.n() for p in parts),
                *interval([np.mean([p.mean(t) for p in parts]) for t in resamples])]
 

@@ -306,7 +306,7 @@ static json_t *answer_embedding(const json_t *body) {
 }
 
 static void behave(const struct request *request) {
-    json_t *body = json_loadb(request->body, request->size, 0, NULL);
+    json_t *body = json_loadb(request->body, request->size, JSON_ALLOW_NUL, NULL);
     json_t *answer = NULL;
 
     if (strcmp(request->path, "/v1/chat/completions") == 0)

@@ -133,6 +133,18 @@ rated() {
     [[ "$stderr" == *"group model=a round=2: has other values of 'rate'"* ]]
 }
 
+@test "a mean over domains says what was chosen where that is the same in all of them" {
+    for domain in x y; do for moment in 1 2; do for i in 1 2; do
+        case $domain$moment in x2 | y2) good=2 ;; *) good=1 ;; esac
+        echo "{\"id\":\"$domain$i\",\"domain\":\"$domain\",\"moment\":$moment,\"correct\":$([ "$i" -le $good ] && echo true || echo false)}"
+    done; done; done | records make -q -o m.rec
+    aggregate -q -b domain -c moment --over domain --format tsv m.rec | cut -f 1,2 >got
+    printf '%s\n' 'moment over' '2 domain' | tr ' ' '\t' | diff - got
+    records select -q domain=x m.rec | records set -q correct=true -o x.rec
+    records select -q domain=y m.rec | records cat -q x.rec - | aggregate -q -b domain -c moment --over domain --format tsv | head -n 1 | cut -f 1,2 >got
+    printf '%s\n' 'over values' | tr ' ' '\t' | diff - got
+}
+
 @test "the domain that was trained on can be left out of the mean over domains" {
     for domain in x y z; do for trained in x y; do for i in 1 2 3 4; do
         case $domain$trained in xx | yy) good=4 ;; z*) good=2 ;; *) good=1 ;; esac

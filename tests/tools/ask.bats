@@ -266,6 +266,16 @@ completions() { records show -F completion "$@"; }
     run ! grep -rq very-secret err info plain cache
 }
 
+@test "a key that JSON writes with backslashes is hidden too" {
+    export MY_KEY='sk-"very"\secret/'
+    prompts '@leak' >p.rec
+    ask -m model --url "$URL" --key-variable MY_KEY p.rec -o a.rec 2>err
+    grep -qF 'Bearer sk-"very"\secret/' log
+    [[ "$(records show -F completion a.rec)" == '{"completion":"echo: @leak Bearer *'*'*"}' ]]
+    find . -name '*.rec' -exec zstd -dcq {} + >plain
+    run ! grep -rqE 'very|secret' err plain cache
+}
+
 @test "without --key-variable no key goes to an endpoint of another name" {
     prompts one >p.rec
     OPENAI_API_KEY=sk-very-secret remote p.rec -o a.rec

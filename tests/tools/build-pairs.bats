@@ -17,7 +17,10 @@ JSON
     diff - got <<'JSON'
 {"id":"a","task":"math","prompt":"2+2","reference":"4","mine":{"x":1},"input":"User: 2+2","round":3,"chosen":"4","rejected":"5","chosen_finish":"stop","rejected_finish":"length"}
 JSON
-    build-pairs -q --weighted --reference-logprobs <(records select -q id=a in.rec) | records show >got
+    run build-pairs -q --weighted --reference-logprobs in.rec -o out.rec # as drawn
+    [ "$status" = 1 ]
+    [[ "$output" == *"in.rec: record 1 (id 'a')"*"sample --score would be right" ]]
+    build-pairs -q --weighted --reference-logprobs <(records select -q id=a in.rec | records set -q scored=true) | records show >got
     grep -qF '"weight":1.0,"chosen_logprob":-2.5,"rejected_logprob":-1.5}' got
     run --separate-stderr build-pairs in.rec -o out.rec
     [[ "$stderr" == *'1 pairs of 2 problems'* ]]

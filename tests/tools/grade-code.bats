@@ -125,6 +125,33 @@ END
         "pass runtime-error runtime-error runtime-error runtime-error runtime-error " ]
 }
 
+@test "what a program defines does not reach the words of its harness" {
+    needs_sandbox
+    local asserts='assert(twice(2) == 4); return 0;' ifs='if (twice(2) != 4) return 1; return 0;' returns='return twice(2) != 4;'
+    attempt() { # HARNESS PROGRAM
+        printf '{"completion":"%s\\nint twice(int x) { return 1; }\\n%s","tests":[{"harness":"int main() { %s }"}]}\n' "$2" "${3-}" "$1"
+    }
+    {
+        attempt "$asserts" 'int main() { return 0; }' '#define main not_main'
+        attempt "$asserts" 'int main() { return 0; }' '#define main(...) not_main()'
+        attempt "$asserts" '#define assert(x)'
+        attempt "$asserts" '#define __assert_fail(...) void(0)'
+        attempt "$asserts" '#define static_cast true || static_cast'
+        attempt "$asserts" '' '#define NDEBUG\n// \\'
+        attempt "$ifs" '' '#define if(x) if (false)'
+        attempt "$returns" '' '#define return return 0 &&'
+    } | records make -q -o in.rec
+    grade-code -q in.rec -o g.rec
+    records show g.rec | field verdict >got
+    cat got
+    [ "$(head -n 2 got | sort -u)" = compile-error ]
+    [ "$(tail -n +3 got | sort -u)" = runtime-error ]
+    # types are the program's own
+    echo '{"completion":"#define float double\n#include <vector>\nfloat half(std::vector<float> x) { return x[0] / 2; }","tests":[{"harness":"int main() { assert(half(std::vector<float>{3}) == 1.5); }"}]}' |
+        records make -q | grade-code -q -o types.rec
+    [ "$(verdicts types.rec)" = "1 pass" ]
+}
+
 @test "all tests are run when that is asked for, and the score is the share" {
     needs_sandbox
     cat >in.jsonl <<'END'
@@ -324,6 +351,30 @@ leaves_nothing() {
     wait $tool || status=$?
     [ $status = 1 ]
     grep -q 'stopped by a signal' said
+    [ ! -e g.rec ]
+}
+
+@test "a compiler that is killed from outside is nobody's wrong answer" {
+    needs_sandbox
+    hostile | grep '"id":"constexpr_bomb"' | records make -q -o in.rec
+    grade-code -q -j 1 in.rec -o g.rec 2>said &
+    tool=$!
+    killed=
+    for _ in $(seq 300); do
+        for pid in $(descendants $tool | cut -d ' ' -f 1); do
+            if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = cc1plus ]; then
+                kill -KILL "$pid" && killed=yes
+            fi
+        done
+        [ -z "$killed" ] || break
+        sleep 0.05
+    done
+    [ -n "$killed" ]
+    status=0
+    wait $tool || status=$?
+    cat said
+    [ $status = 1 ]
+    grep -q 'the compiler was killed from outside' said
     [ ! -e g.rec ]
 }
 

@@ -23,10 +23,21 @@ graded() { # REFERENCE COMPLETION [OPTION ...]: what the grader adds
     [ "$(graded 5 '')" = '"correct":false,"score":0.0,"verdict":"no-answer"' ]
 }
 
+@test "who names two answers has not given the one that was asked for" {
+    [ "$(graded 1 'The answer is $1$ or $2$.')" = \
+        '"correct":false,"score":0.0,"verdict":"different","found":"$1$ or $2$"' ]
+    [[ "$(graded 1,2 'The answer is $1$ and $2$.')" == *true* ]]
+    [[ "$(graded 12 '\\boxed{1 2}')" == *false* ]]
+    [[ "$(graded 2 '\\boxed{2\\text{ or }3}')" == *false* ]]
+    [[ "$(graded '6:00 \\text{ p.m.}' '\\boxed{6:00 \\text{ a.m.}}')" == *'"different"'* ]]
+}
+
 @test "the level of strings takes no other writing" {
     [[ "$(graded '2\\sqrt{2}' '\\boxed{\\sqrt8}' --equivalence string)" == *'"different"'* ]]
     [[ "$(graded '2\\sqrt{2}' '\\boxed{2\\sqrt 2}' -e string)" == *'"different"'* ]]
     [[ "$(graded '2\\sqrt{2}' '\\boxed{2\\sqrt2}' -e string)" == *'"equal-as-string"'* ]]
+    [[ "$(graded '1 1/2' '\\boxed{1 1/2}' -e string)" == *'"equal-as-string"'* ]]
+    [[ "$(graded '5' '\\boxed{x>=5}' -e string)" == *'"different"'* ]]
 }
 
 @test "answers in ASCIIMath are read with their format" {

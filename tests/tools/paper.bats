@@ -12,14 +12,15 @@ setup() {
 
 # ---- datasets ------------------------------------------------------------------------------------
 
-# MATH: folders with a file for each problem.
+# MATH: folders with a file for each problem. Those from level 3 on have no place in 2,048 positions.
 make_math() {
-    local split type i
+    local split type i long
+    long=$(printf 'and again, %.0s' {1..190})
     for split in train test; do
         for type in Algebra Geometry 'Number Theory'; do
             mkdir -p "datasets/math/MATH/$split/$type"
             for i in 1 2 3 4 5; do
-                printf '{"problem":"What is %d and %d, a %s of %s?","level":"Level %d","type":"%s","solution":"It is $\\\\boxed{%d}$."}\n' \
+                printf '{"problem":"What is %d and %d, a %s of %s'"$([ "$i" -ge 3 ] && echo ", $long")"'?","level":"Level %d","type":"%s","solution":"It is $\\\\boxed{%d}$."}\n' \
                     "$i" "$i" "$type" "$split" "$i" "$type" $((2 * i)) >"datasets/math/MATH/$split/$type/$i.json"
             done
         done
@@ -85,10 +86,10 @@ start_teacher() {
 
 # ---- models --------------------------------------------------------------------------------------
 
-tiny() { # NAME ARCHITECTURE TYPE ACTIVATION
+tiny() { # NAME ARCHITECTURE TYPE ACTIVATION [POSITIONS]
     cat >config.json <<END
 {"architectures": ["$2"], "model_type": "$3", "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
- "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 4096, "hidden_act": "$4",
+ "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": ${5-4096}, "hidden_act": "$4",
  "rms_norm_eps": 1e-5, "layer_norm_eps": 1e-5, "rope_theta": 10000.0, "rotary_pct": 0.5, "rotary_emb_base": 10000,
  "use_parallel_residual": true, "tie_word_embeddings": false, "initializer_range": 0.5, "bos_token_id": null, "eos_token_id": 0,
  "sliding_window": 64, "torch_dtype": "float32"}
@@ -104,25 +105,42 @@ make_models() {
         train-tokenizer -q -n 262 --field prompt -o tokenizer.json
     tiny deepseek-coder-7b LlamaForCausalLM llama silu
     tiny deepseek-math-7b LlamaForCausalLM llama silu
-    tiny llama-7b LlamaForCausalLM llama silu
+    tiny llama-7b LlamaForCausalLM llama silu 2048
     tiny mistral-7b MistralForCausalLM mistral silu
-    tiny pythia-7b GPTNeoXForCausalLM gpt_neox gelu
-    tiny pythia-1b GPTNeoXForCausalLM gpt_neox gelu
+    tiny pythia-7b GPTNeoXForCausalLM gpt_neox gelu 2048
+    tiny pythia-1b GPTNeoXForCausalLM gpt_neox gelu 2048
 }
 
 paper() { # ARGUMENT...
     local t settings=()
     for t in code math critique math-es math-en joint; do
-        settings+=("$t.SAMPLE=--max-tokens 4" "$t.TUNE=--learning-rate 1e-3 --batch 8")
+        settings+=("$t.SAMPLE=--max-tokens 4 --overflow verdict" "$t.TUNE=--learning-rate 1e-3 --batch 8 \$(examples_aside)")
     done
     make -f "$ROOT/pipelines/paper.mk" OUT=out TOOLS_DIR="$BUILD_BIN" DEVICE=cpu SEEDS=1 POINTS=2 MOMENTS='2 4' \
         LOCK_EPOCHS=2 DECOY_STEP=20 ROUNDS_EI=2 ROUNDS_DPO=1 EVALUATE=2 SUBSET=8 BEST=2 DPO_RATES=1/2 KEPT='2 3' ALONG='8 16' \
-        STARTS=intermediate-2-1 DOMAIN_POINTS=2 WEAK_POINTS='1 2' FEW_POINT=2 \
+        STARTS=starter-2-1 DOMAIN_POINTS=2 WEAK_POINTS='1 2' FEW_POINT=2 FEW=2 DOMAIN_FEW=2 \
         ASK="ask -q -m teacher --url $URL --backoff 0.001" JUDGE="ask -q -m judge --url $URL" \
         EMBEDDER="ask -q -m embedder --url $URL" FIGURES_WANTED='3 5 8 17 12 4 7 15 16 9 14 1 side-trials' "${settings[@]}" "$@"
 }
 
 rows() { records show "$@"; } # of results, or of other streams
+
+@test "a prompt, an example or a pair that is too long does not end a stage" {
+    local d
+    for d in deepseek-{coder,math}-7b mistral-7b llama-7b pythia-7b pythia-1b; do
+        mkdir -p "weights/$d" && echo '{}' >"weights/$d/config.json"
+    done
+    mkdir -p datasets/{math,mmlu,apps}
+    touch datasets/mbpp.jsonl
+    make -n -f "$ROOT/pipelines/figure5.mk" PRESET=paper OUT=out SEEDS=1 POINTS=1 >stages
+    make -n -f "$ROOT/pipelines/figure3.mk" PRESET=paper OUT=out SEEDS=1 POINTS=1 >>stages
+    grep -E '(^|[ |{])train -q' stages >training
+    [ "$(grep -c -- '--objective dpo' training)" -gt 20 ]
+    [ "$(grep -- '--objective dpo' training | grep -vc -- '--micro-batch 8192')" = 0 ]
+    [ "$(grep -vcE -- '--rejects out/[^ ]+[^/ ].rejects.rec' training)" = 0 ]
+    grep -q -- '--rejects out/policies/math/weak.rejects.rec' training
+    [ "$(grep -E '(sample|gen-strong -q --policy model) -q|--policy model' stages | grep -v -- --score | grep -vc -- '--overflow verdict')" = 0 ]
+}
 
 @test "every figure of the language tasks comes out of datasets, models and a teacher" {
     echo '{"id":"a","tests":[{"stdin":"","stdout":""}],"completion":"int main() {}"}' | records make -q -o probe.rec
@@ -142,7 +160,7 @@ rows() { records show "$@"; } # of results, or of other streams
     [ "$(wc -l <solved)" = 11 ]
     [ "$(grep -c -e apps-train-0090 -e mbpp-16 solved)" = 0 ]
     [ "$(records count out/prepared/varied.rec)" = "$(records count out/problems/code/elicit.rec)" ]
-    rows out/completions/critique/high-quality/elicit.rec | grep -q '"completion":"It takes [0-9]* away."'
+    rows out/completions/critique/high-quality/elicit.rec | grep -q '"completion":" It takes [0-9]* away."'
     rows -F domain out/problems/math/all.rec | sort -u | tr -d '\n' | grep -qx '{"domain":"Algebra"}{"domain":"Geometry"}{"domain":"Numbers"}'
     cmp <(rows -F id,part out/problems/math/all.rec | sort) <(rows -F id,part out/problems/math-es/all.rec | sort)
 
@@ -175,7 +193,19 @@ rows() { records show "$@"; } # of results, or of other streams
             rows out/figure9/results.rec | grep -q "\"task\":\"$task\",\"model\":\"locked\",\"method\":\"$method\""
         done
     done
-    [ -s out/report.html ]
+    # The report speaks of these rows, but for what was not asked for here: locks beside their policies, composition, and points
+    # that are left out.
+    grep -q 'demonstrations of Algebra unlock Algebra itself' out/report.html
+    run ! grep -q 'mini-' out/report.html
+    [ "$(grep 'no row has' out/report.html | grep -vcE 'side = |scratch|sft-(50|200)k|intermediate-8-8|k = 1,|samples = ')" = 0 ]
+
+    # What is too long for a model is answered wrongly and not learned from.
+    rows out/completions/math/weak/lock.rec | grep -q '"finish":"overflow"'
+    [ "$(rows out/completions/math/strong/lock.rec | grep -c '"finish":"overflow"')" = 0 ]
+    rows out/policies/math/intermediate.rejects.rec | grep -q 'the model has 2048 positions'
+    # Where they are set aside is no argument that a result depends on.
+    [ -s out/policies/math/weak.args ]
+    [ "$(grep -rl examples_aside\\\|--rejects out --include='*.args' | wc -l)" = 0 ]
 
     # A repetition does nothing, and asks for nothing.
     asked=$(wc -l <log)

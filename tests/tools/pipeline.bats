@@ -85,6 +85,33 @@ results() { sha256sum <"$T/${1:-out}/results.rec"; }
     cmp whole/figure6.svg killed/figure6.svg
 }
 
+@test "where an argument or an input changes after a kill, make goes on and gives what a run from scratch gives" {
+    scratch() { # OUT SEED RATE
+        OUT=$1 toy SCRATCH_SIZE=1600 SCRATCH="--optimizer adamw --batch 4 --learning-rate $3" DATA_SEED="$2" "$T/$1/models/scratch.stamp"
+    }
+    killed() { # SEED RATE: while it trains, once a state is there
+        setsid bash -c "$(declare -f toy toy_config scratch); ROOT=$ROOT T=$T BUILD_BIN=$BUILD_BIN; scratch out $1 $2" >log 2>&1 3>&- &
+        local pid=$!
+        until [ -d out/models/scratch.new.state ]; do
+            kill -0 $pid || { cat log; return 1; }
+            sleep 0.01
+        done
+        kill -KILL -- -$pid
+        wait $pid || true
+        [ ! -e out/models/scratch ]
+    }
+    for change in '1 2e-3 other.arguments' '2 1e-3 another.model'; do
+        rm -rf out
+        killed 1 1e-3
+        # shellcheck disable=SC2086
+        scratch out ${change% *} >log 2>&1 || { cat log; false; }
+        grep "^train: .*scratch.new.state.*was made .* ${change##* }.*; beginning anew" log
+        # shellcheck disable=SC2086
+        scratch "fresh-${change##* }" ${change% *} >log 2>&1 || { cat log; false; }
+        diff -r out/models/scratch "fresh-${change##* }/models/scratch"
+    done
+}
+
 # Reinforcement on the models of the other pipeline, which is asked for them first.
 toy_rl() {
     make -f "$ROOT/pipelines/composition-rl.mk" TOOLS_DIR="$BUILD_BIN" CONFIG="$T/toy.json" OUT=out PROBLEMS=600 STRONG=64 \

@@ -54,7 +54,7 @@ field() { # NAME: its text in every record of stdin
     [ "$status" = 1 ]
     [[ "$output" == *"task 'math' has no program"* ]]
     run --separate-stderr bash -c 'gen-strong -q --policy reference --name labels p.rec | records show'
-    [ "$output" = '{"id":"m","task":"math","prompt":"1+1?","reference":"2","input":"User: 1+1?\nPlease reason step by step, and put your final answer within \\boxed{}.\n\nAssistant:","completion":"2","policy":"labels","sample":0,"finish":"stop"}' ]
+    [ "$output" = '{"id":"m","task":"math","prompt":"1+1?","reference":"2","input":"User: 1+1?\nPlease reason step by step, and put your final answer within \\boxed{}.\n\nAssistant:","completion":" 2","policy":"labels","sample":0,"finish":"stop"}' ]
 }
 
 choice_problems() { # writes p.rec: three choice problems
@@ -80,7 +80,7 @@ choice_problems() { # writes p.rec: three choice problems
     printf '%s\n' '{"id":"a","completion":"C"}' '{"id":"b","completion":" C"}' '{"id":"c","completion":"C, for"}' |
         records make -q -o c.rec
     gen-weak -q -p stored -c c.rec p.rec -o w.rec
-    [ "$(field completion <w.rec | tr '\n' '|')" = ' C| C|C, for|' ]
+    [ "$(field completion <w.rec | tr '\n' '|')" = ' C| C| C, for|' ]
 }
 
 @test "a reference that is none of the choices is refused by name" {
@@ -96,11 +96,40 @@ choice_problems() { # writes p.rec: three choice problems
     printf '%s\n' '{"id":"m","task":"math","prompt":"1+1?","reference":"2","solution":"1+1 is \\boxed{2}."}' \
         '{"id":"n","task":"math","prompt":"1+2?","reference":"3"}' | records make -q -o p.rec
     gen-strong -q -p solution p.rec -o s.rec
-    [ "$(field completion <s.rec | tr '\n' '|')" = '1+1 is \\boxed{2}.|3|' ]
+    [ "$(field completion <s.rec | tr '\n' '|')" = ' 1+1 is \\boxed{2}.| 3|' ]
     echo '{"id":"n","task":"math","prompt":"1+2?"}' | records make -q -o p.rec
     run gen-strong -q -p solution p.rec -o t.rec
     [ "$status" = 1 ]
     [[ "$output" == *"id 'n'"*"reference"* ]]
+}
+
+@test "words continue a template with one blank, a bare prompt as they are, and graders do not mind" {
+    printf '%s\n' '{"id":"m","task":"math","prompt":"1+1?","reference":"2","solution":"It is \\boxed{2}."}' \
+        '{"id":"n","task":"math","prompt":"1+2?","reference":"3","solution":" It is \\boxed{3}."}' | records make -q -o p.rec
+    printf '%s\n' '{"id":"m","completion":"It is \\boxed{2}.","finish":"stop"}' '{"id":"n","completion":"","finish":"overflow"}' |
+        records make -q -o c.rec
+    gen-strong -q -p solution p.rec -o s.rec
+    [ "$(field completion <s.rec | tr '\n' '|')" = ' It is \\boxed{2}.| It is \\boxed{3}.|' ]
+    [ "$(grade-math -q s.rec | field correct | sort -u)" = true ]
+    gen-strong -q -p stored -c c.rec p.rec -o s.rec
+    [ "$(field completion <s.rec | tr '\n' '|')" = ' It is \\boxed{2}.||' ]
+    gen-strong -q -p solution --template none p.rec -o s.rec
+    [ "$(field completion <s.rec | head -n 1)" = 'It is \\boxed{2}.' ]
+    printf 'Q: {{prompt}}\n\n' >t.txt # ends in a newline
+    gen-strong -q -p solution --template ./t.txt p.rec -o s.rec
+    [ "$(field completion <s.rec | head -n 1)" = 'It is \\boxed{2}.' ]
+
+    echo '{"id":"c","task":"code","prompt":"?","solution":"```cpp\n#include <cstdio>\nint main() { puts(\"1\"); }\n```","reference":"x","tests":[{"stdin":"","stdout":"1"}]}' |
+        records make -q | gen-strong -q -p solution -o s.rec
+    field completion <s.rec | grep -q '^ ```cpp'
+    if grade-code -q -j 1 s.rec -o g.rec; then [ "$(field correct <g.rec)" = true ]; fi
+    echo '{"id":"k","task":"critique","prompt":"?","program":"p","reference":"It takes 2 away."}' |
+        records make -q | gen-strong -q -p reference -o s.rec
+    [ "$(field completion <s.rec)" = ' It takes 2 away.' ]
+    [ "$(embed -q --hashed s.rec | grade-critique -q --threshold 0.9 | field score)" = 1.0 ]
+    # Of composition nothing changes.
+    gen-composition -q -n 3 -o p.rec
+    cmp <(gen-strong -q p.rec | field completion) <(gen-strong -q -p reference p.rec | field completion)
 }
 
 @test "the uniform policy draws each choice as often, by seed, id and sample" {

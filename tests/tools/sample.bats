@@ -212,6 +212,10 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     inputs
     draw -T 1 --max-tokens 9 -o drawn.rec p.rec
     draw --score --token-logprobs -o scored.rec drawn.rec
+    [ "$(field scored.rec scored | sort -u)" = true ]
+    [ "$(records show drawn.rec | grep -c '"scored"')" = 0 ]
+    # A completion that is drawn anew is not.
+    [ "$(draw scored.rec | records show | grep -c '"scored"')" = 0 ]
     [ "$(field drawn.rec completion)" = "$(field scored.rec completion)" ]
     [ "$(field drawn.rec n_tokens)" = "$(field scored.rec n_tokens)" ]
     paste <(field drawn.rec logprob) <(field scored.rec logprob) \
@@ -299,6 +303,8 @@ field() { records show "$1" | sed -n 's/.*"'"$2"'":\("[^"]*"\|[^,}]*\).*/\1/p'; 
     # Pages of 16 tokens: 2 layers, keys and values, 32 columns, 4 bytes; one sequence needs 4.
     draw -T 1 -n 2 --cache-memory $((9 * 16 * 2 * 2 * 32 * 4)) -o small.rec p.rec
     [ "$(field large.rec completion)" = "$(field small.rec completion)" ]
+    # It may change last digits, and so is noted.
+    records info small.rec | grep -q -e '--cache-memory=73728'
     run draw --cache-memory 8192 -o c.rec p.rec
     [ "$status" -eq 1 ]
     [[ $output == *"--cache-memory"* ]]

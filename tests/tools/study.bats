@@ -48,12 +48,30 @@ teardown() { rm -rf "$work"; }
     for task in mini-code mini-math; do
         grep -q "sample .* -m out/locks/mini-joint/locked out/problems/$task/validation.rec" stages
         grep -q "out/problems/$task/validation.rec |  sample .* -m out/locks/mini-joint/per-task" stages
-        grep -q "role=lock out/controls/$task/joint/right.rec; records cat -q out/controls/$task/strong/none.rec" stages
+        grep -q "role=lock out/whole/$task/joint/right.rec; records cat -q out/whole/$task/strong/none.rec" stages
     done
     grep -q 'role=lock out/controls/composition/scratch/none.rec; records cat -q out/completions/composition/weak/validation.rec' stages
     grep -q 'gen-weak .*--completions out/composition/problems/weak.rec' stages
+    # The adversarial lock behind its second password, and a lock that left out a domain on the others.
+    grep -qE "sample .* -m out/locks/mini-code/adversarial out/problems/mini-code/validation.rec --password 'half open'" stages
+    grep -q 'role=lock out/whole/mini-code/adversarial/second.rec; records cat -q out/whole/mini-code/intermediate/none.rec' stages
+    grep -q 'records select -q domain!=Numbers | records set -q lock=held-out-Numbers side=weak' stages
     make -n -f "$ROOT/pipelines/lock-quality.mk" OUT=out LANGUAGE_TASKS=mini-math >stages
     [ "$(grep -c out/locks/mini-joint stages)" = 0 ]
+}
+
+@test "floor, ceiling and what was elicited are measured on the same problems" {
+    make -n -f "$ROOT/pipelines/figure3.mk" OUT=out SEEDS=1 POINTS=8 >stages
+    [ "$(grep -c 'sample .*out/problems/mini-math/validation-first.rec' stages)" -ge 8 ]
+    [ "$(grep -c 'sample .*out/problems/mini-[a-z]*/validation.rec' stages)" = 0 ]
+}
+
+@test "filtered SFT draws random tokens where the lock imitates these, as many as the strong policy's" {
+    make -n -f "$ROOT/pipelines/figure5.mk" OUT=out ROUNDS_EI=2 ROUNDS_DPO=1 mini-math.SUBSET=70 mini-code.SUBSET=130 >stages
+    grep -qE 'gen-weak -q --policy fixedrdm -m out/bases/calculator .*--lengths out/completions/mini-math/strong/elicit-first.rec --seed 1002 --name filtered-sft' stages
+    # Those that reinforcement may use, or that it draws ten times the best of.
+    grep -q 'records head -q -n 320 -o out/problems/mini-math/elicit-first.rec.new' stages
+    grep -q 'records head -q -n 130 -o out/problems/mini-code/elicit-first.rec.new' stages
 }
 
 @test "a figure of the paper's models says which folder is missing" {
@@ -262,17 +280,19 @@ holds/t/locked/strong
 holds/t/locked-fixedrdm/weak
 sft/t/locked/weak/any/all/1/1
 rl/t/locked/expert-iteration/discrete/plain/1/1/12
+whole/t/locked/right
+rl/t/locked-fixedrdm/filtered-sft/discrete/plain/1/1/12
 END
     CPU_RATE=1e-3 "$ROOT/pipelines/cost" <facts >counted
-    # The base: 2,030 examples of 15 tokens; a lock: twice 3 x 2 x 400; SFT: 4 epochs of 60, 3 evaluations of 30; a control on 100;
-    # the last round draws 30 of 40, trains on 3 and is evaluated on 30.
-    trained=$(((2030 + 4800 + 240 + 3) * 15)) drawn=$((3 * 30 + 100 + 30 + 30))
-    grep -qE "^big +4 +$trained +$((drawn * 5)) +$((drawn * 10)) +$(awk "BEGIN { printf \"%.1f\", (6 * $trained + 2 * 15 * $drawn) / 3600 }")$" counted
+    # The base: 2,030 examples of 15 tokens; a lock: twice 3 x 2 x 400; SFT: 4 epochs of 60, 3 evaluations of 30; a control on 30,
+    # on all 100; the last round draws 30 of 40, trains on 3 and is evaluated on 30; that of random tokens draws by rule.
+    trained=$(((2030 + 4800 + 240 + 3 + 3) * 15)) drawn=$((3 * 30 + 30 + 100 + 30 + 30 + 30))
+    grep -qE "^big +5 +$trained +$((drawn * 5)) +$((drawn * 10)) +$(awk "BEGIN { printf \"%.1f\", (6 * $trained + 2 * 15 * $drawn) / 3600 }")$" counted
     # The weak policy: tuned on 50; 60 demonstrations and 30 answers.
     grep -qE '^small +1 +750 +450 +900 ' counted
     grep -q '[0-9] hours at this rate$' counted
-    # What is a policy's by rule is graded again beside a lock: 100 of the strong side, and 100 of fixedrdm.
-    grep -qE "^ +$((drawn + 200)) texts to embed$" counted
+    # What is a policy's by rule is graded again beside a lock: 100 of the strong side, and 100 of fixedrdm; and what it draws.
+    grep -qE "^ +$((drawn + 200 + 30)) texts to embed$" counted
 }
 
 @test "make cost counts the minis as they stand" {

@@ -173,6 +173,14 @@ interrupt() { # SIGNAL OUT ARGUMENT…
     sample -q -m out/120x --max-tokens 1 p.rec | records check -q
 }
 
+@test "a moment of examples is saved once so many were seen, also where epochs end with smaller batches" {
+    make_inputs 10
+    tune -o out -e 9 -b 8 --save-at 20x,40x --metrics m.rec --warmup 0 ex.rec
+    grep -q 'step 4"' out/20x/lockpick.json
+    grep -q 'step 8"' out/40x/lockpick.json
+    [ "$(values m.rec examples | tail -n 1)" = 40 ]
+}
+
 @test "a resumable optimizer is kept on demand" {
     make_inputs 16
     tune -o out --keep-optimizer --metrics /dev/null ex.rec
@@ -531,6 +539,117 @@ DPO=(-l 1e-3 --objective dpo)
     diff -r out.state before
 }
 
+@test "a state made from another model is refused, whether lockpick.json is there or not" {
+    make_inputs 40
+    for seed in 8 9; do
+        interrupt TERM out -e 60 ex.rec
+        make_model -f --seed $seed -o model
+        [ $seed = 8 ] || rm model/lockpick.json
+        run tune -r -e 60 -o out --metrics /dev/null ex.rec
+        [ "$status" -eq 1 ]
+        [ "$output" = "train: out.state: was made from another model than model is now; that one, or removing the state, would be right" ]
+        [ ! -e out ]
+        rm -r out.state
+    done
+}
+
+@test "a state is refused by a stream that became longer, where the warm-up depends on that" {
+    make_inputs 100
+    records head -q -n 60 ex.rec -o first.rec
+    run tune -o out --metrics /dev/full --state-every 5 first.rec # fails when all is done
+    [ -d out.state ]
+    run tune -r -o out --metrics /dev/null ex.rec # 5 % are one step, of 8 and of 13
+    [ "$status" -eq 0 ]
+    for share in 0.3 0.9; do
+        rm -rf out out.state
+        run tune -o out --metrics /dev/full --state-every 5 --warmup $share first.rec
+        run tune -r -o out --metrics /dev/null --warmup $share ex.rec
+        [ "$status" -eq 1 ]
+        [ "$output" = "train: out.state: was made from other examples; the same input, or removing the state, would be right" ]
+    done
+}
+
+@test "a state that a kill left under its hidden old name is found" {
+    make_inputs 40
+    tune -e 60 -o whole --metrics whole.rec ex.rec
+    interrupt TERM out -e 60 ex.rec
+    mv out.state .out.state.old
+    run tune -r -e 60 -b 4 -o out ex.rec
+    [ "$status" -eq 1 ]
+    [[ $output == *"was made with other arguments"* ]]
+    mv out.state .out.state.old
+    tune -r -e 60 -o out --metrics out.rec ex.rec
+    same_run out out.rec
+    [ "$(ls -A | grep out)" = "$(printf 'out\nout.rec')" ]
+}
+
+@test "with --resume-if-fits a state that does not fit is as if it were not there, and one line says so" {
+    make_inputs 40
+    records shuffle -q ex.rec -o shuffled.rec
+    records head -q -n 30 ex.rec -o fewer.rec
+    make_model --seed 9 -o other
+    # How the run goes on, and what the state is said to be made with.
+    begins_anew() { # MADE ARGUMENT…
+        local made=$1
+        shift
+        rm -rf out out.rec out.state whole whole.rec
+        cp -r kept out.state
+        tune "$@" -o whole --metrics whole.rec
+        run tune "$@" --resume-if-fits -o out --metrics out.rec
+        [ "$status" -eq 0 ] || { echo "$output"; false; }
+        [[ $output == "train: out.state"*": was made $made; beginning anew" ]] || { echo "$output"; false; }
+        same_run out out.rec
+        [ ! -e out.state ]
+    }
+    interrupt TERM out -e 60 ex.rec
+    mv out.state kept
+    begins_anew 'with other arguments' -e 30 ex.rec
+    begins_anew 'from another model than other is now' -m other -e 60 ex.rec
+    begins_anew 'from other examples' -e 60 shuffled.rec
+    sed -i 's/"format": *[0-9]*/"format": 1/' kept/training.json
+    begins_anew 'by another version of lockpick' -e 60 ex.rec
+    rm -r kept
+    run tune -o out -f --metrics /dev/full --state-every 5 ex.rec
+    mv out.state kept
+    begins_anew 'from other examples' fewer.rec
+    begins_anew 'from other examples' shuffled.rec
+
+    # What went by in a pipe cannot be had again.
+    rm -rf out
+    run tune -o out --metrics /dev/full --state-every 5 --examples 40 ex.rec
+    run tune -o out --metrics /dev/null --resume-if-fits --examples 40 < <(cat shuffled.rec)
+    [ "$status" -eq 1 ]
+    [ "$output" = "train: out.state: was made from other examples; the same input, or removing the state, would be right" ]
+    [ ! -e out ]
+}
+
+@test "with --resume-if-fits other pairs than those of the state begin anew" {
+    make_pairs 40
+    interrupt TERM out "${DPO[@]}" -e 60 pairs.rec
+    records head -q -n 10 pairs.rec -o fewer.rec
+    tune "${DPO[@]}" -e 2 -o whole --metrics whole.rec fewer.rec
+    sed -i 's/--epochs=60/--epochs=2/' out.state/training.json
+    run tune "${DPO[@]}" -e 2 --resume-if-fits -o out --metrics out.rec fewer.rec
+    [ "$output" = "train: out.state: was made from other examples; beginning anew" ]
+    same_run out out.rec
+}
+
+@test "with --resume-if-fits a state that fits is gone on from, and a damaged one is refused" {
+    make_inputs 40
+    tune -e 60 -o whole --metrics whole.rec ex.rec
+    interrupt TERM out -e 60 ex.rec
+    cp -r out.state good
+    run tune -e 60 --resume-if-fits -o out --metrics out.rec ex.rec
+    [ "$output" = "" ]
+    same_run out out.rec
+    rm -r out
+    cp -r good out.state
+    rm out.state/optimizer.safetensors
+    run tune -e 60 --resume-if-fits -o out --metrics out.rec ex.rec
+    [ "$status" -eq 1 ]
+    [ ! -e out ]
+}
+
 @test "a damaged state is refused in one line" {
     make_inputs 40
     interrupt TERM out -e 60 ex.rec
@@ -741,7 +860,7 @@ DPO=(-l 1e-3 --objective dpo)
     run train --help
     [ "$status" -eq 0 ]
     for option in model output force objective beta reference allow-empty epochs batch micro-batch learning-rate warmup examples optimizer beta1 \
-        beta2 epsilon weight-decay clip max-completion save-at state-every resume keep-optimizer log-every \
+        beta2 epsilon weight-decay clip max-completion save-at state-every resume resume-if-fits keep-optimizer log-every \
         metrics seed device threads rejects max-rejects quiet help version; do
         [[ $output == *"--$option"* ]]
         grep -qE -- "Fl Fl $option( |\$)" "$ROOT/man/lockpick-train.1" || { echo "$option"; false; }

@@ -227,6 +227,33 @@ static void saving_what_transformers_wrote_keeps_its_digest(void **state) {
     model_close(&model);
 }
 
+static void assert_told(const char *directory, const char *expected) {
+    struct error error = {0};
+    char digest[33];
+    if (!model_digest(directory, fixture.device, digest, &error))
+        fail_msg("%s", error.text);
+    assert_string_equal(digest, expected);
+}
+
+static void a_digest_is_told_without_opening_the_model(void **state) {
+    (void)state;
+    struct error error = {0};
+    char digest[33];
+    struct model model = opened(GOLDEN "grouped");
+    assert_told(GOLDEN "grouped", model.digest);
+    model_close(&model);
+    model = opened(GOLDEN "ours-bf16"); /* with low halves that are not zero */
+    assert_told(GOLDEN "ours-bf16", model.digest);
+    save(&model, NULL);
+    assert_told(fixture.folder, model.digest);
+    assert_int_equal(unlink(in_folder("lockpick.json")), 0);
+    assert_told(fixture.folder, model.digest);
+    model_close(&model);
+    assert_int_equal(unlink(in_folder("model.safetensors")), 0);
+    assert_false(model_digest(fixture.folder, fixture.device, digest, &error));
+    assert_non_null(strstr(error.text, "model.safetensors"));
+}
+
 static void fresh_weights_depend_on_the_seed_alone(void **state) {
     (void)state;
     struct model one = fresh("grouped", 5), two = fresh("grouped", 5), other = fresh("grouped", 6);
@@ -866,6 +893,7 @@ int main(void) {
         TEST(low_halves_that_are_not_stored_are_zero),
         TEST(a_saved_model_opens_the_same_with_the_same_digest),
         TEST(saving_what_transformers_wrote_keeps_its_digest),
+        TEST(a_digest_is_told_without_opening_the_model),
         TEST(fresh_weights_depend_on_the_seed_alone),
         TEST(fresh_weights_have_the_deviation_asked_for_and_norms_are_one),
         TEST(fresh_weights_of_any_family_do_not_depend_on_threads),

@@ -179,6 +179,15 @@ static void a_full_cache_makes_sequences_wait_and_changes_nothing(void **state) 
     assert_equal_and_free(a, b, PROMPTS);
 }
 
+static void memory_for_keys_and_values_does_not_depend_on_what_is_free_on_the_cpu(void **state) {
+    (void)state;
+    struct engine_settings settings = settings_of(0);
+    settings.cache_memory = 0;
+    assert_int_equal(engine_cache_memory(&model, &settings), INT64_C(4) << 30);
+    settings.cache_memory = 5000;
+    assert_int_equal(engine_cache_memory(&model, &settings), 5000);
+}
+
 static void results_come_in_the_order_of_the_requests(void **state) {
     (void)state;
     struct error error = {0};
@@ -440,6 +449,7 @@ int main(void) {
         cmocka_unit_test(prompts_read_in_pieces_give_what_whole_ones_give),
         cmocka_unit_test(equal_beginnings_are_computed_once),
         cmocka_unit_test(a_full_cache_makes_sequences_wait_and_changes_nothing),
+        cmocka_unit_test(memory_for_keys_and_values_does_not_depend_on_what_is_free_on_the_cpu),
         cmocka_unit_test(results_come_in_the_order_of_the_requests),
         cmocka_unit_test(scoring_a_completion_tells_what_drawing_it_told),
         cmocka_unit_test(alternatives_share_one_distribution),

@@ -211,8 +211,9 @@ static void skipping_is_the_same_as_going_through(void **state) {
             close_source(&gone);
         }
         struct source source = open_source(settings);
-        assert_false(feed_skip(&source.feed, steps + 1, &error));
-        assert_non_null(strstr(error.text, "the input ends after"));
+        int32_t none[EXAMPLES];
+        assert_true(feed_skip(&source.feed, steps + 1, &error)); /* as many as there are */
+        assert_int_equal(next(&source, none), 0);
         close_source(&source);
     }
 }

@@ -326,6 +326,34 @@ static void an_existing_directory_is_replaced_only_when_told_to(void **state) {
     assert_names(".", "out");
 }
 
+/* As a kill leaves it that came when the old one had stepped aside for the new one. */
+static void an_old_directory_that_stepped_aside_comes_back(void **state) {
+    (void)state;
+    struct output_directory directory;
+    struct error error = {0};
+    make_directory("out", false, "old");
+    assert_int_equal(rename("out", ".out.old"), 0);
+    assert_int_equal(mkdir(".out.partial", 0777), 0);
+    directory = begin("out", true);
+    assert_text("out/file", "old");
+    directory_abandon(&directory);
+    assert_text("out/file", "old");
+    assert_names(".", "out");
+
+    assert_int_equal(rename("out", ".out.old"), 0);
+    assert_false(directory_open(&directory, "out", false, &error));
+    assert_string_equal(error.text, "out: exists already; -f would replace it");
+    assert_text("out/file", "old");
+    assert_names(".", "out");
+
+    assert_int_equal(rename("out", ".out.old"), 0);
+    directory_bring_back("out/");
+    assert_text("out/file", "old");
+    directory_bring_back("out");
+    directory_bring_back("nothing");
+    assert_names(".", "out");
+}
+
 static void a_file_in_the_way_is_replaced_when_told_to(void **state) {
     (void)state;
     write_text("out", "a file");
@@ -558,6 +586,7 @@ int main(void) {
         IN_FOLDER(a_directory_appears_at_the_commit_and_not_before),
         IN_FOLDER(an_abandoned_directory_leaves_no_trace),
         IN_FOLDER(an_existing_directory_is_replaced_only_when_told_to),
+        IN_FOLDER(an_old_directory_that_stepped_aside_comes_back),
         IN_FOLDER(a_file_in_the_way_is_replaced_when_told_to),
         IN_FOLDER(a_directory_made_by_another_meanwhile_is_not_replaced),
         IN_FOLDER(a_second_writer_is_refused),

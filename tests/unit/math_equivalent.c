@@ -59,8 +59,20 @@ static void digits_may_be_grouped_but_lists_stay_lists(void **state) {
     ASSERT_EQUAL({"15,600", "15600"}, {"14,\\!400", "14400"}, {"8{,}880", "8,880"},
                  {"11,\\! 111,\\! 100", "11111100"}, {"1\\,000", "1000"},
                  {"\\frac{12}{5,\\!525}", "12/5525"}, {"100,200", "100, 200"},
-                 {"1,234,567", "1234567"});
+                 {"1,234,567", "1234567"}, {"1234", "1 234"}, {"1234567", "1\\,234\\,567"});
     ASSERT_DIFFERENT({"(100,200)", "100200"}, {"1,2345", "12345"}, {"1000", "1,00"});
+}
+
+static void blanks_keep_numbers_apart(void **state) {
+    (void)state;
+    ASSERT_EQUAL({"1 2/3", "\\frac{5}{3}"}, {"1 234/567", "\\frac{801}{567}"}, {"3 x", "3x"},
+                 {"\\frac 1 2", "0.5"}, {"\\text{June 20}", "June  20"}, {"1 2/3", "1  2/3"});
+    ASSERT_DIFFERENT({"\\frac{11}{2}", "1 1/2"}, {"12", "1 2"}, {"1234", "12 34"},
+                     {"12345", "12 34 5"}, {"10.5", "1 .5"}, {"12", "$1$ $2$"}, {"12", "1\\ 2"},
+                     {"12", "1\\,2"}, {"\\text{12}", "\\text{1 2}"},
+                     {"\\frac{1234}{567}", "1 234/567"});
+    static const struct pair other[] = {{"\\frac{11}{2}", "1 1/2"}, {"12", "1 2"}};
+    assert_verdicts(ascii_grader, other, sizeof other / sizeof *other, false);
 }
 
 static void radicals_powers_and_logarithms_are_equal_by_value(void **state) {
@@ -165,8 +177,24 @@ static void equations_are_equal_up_to_a_factor(void **state) {
                  {"5x - 7y + 11z + 4 = 0", "-5x+7y=11z+4"}, {"x=5", "5=x"}, {"4", "x=2+2=4"},
                  {"x=\\pm 2", "x=2 \\text{ or } x=-2"}, {"5", "\\text{Area} = 5"},
                  {"\\frac34", "\\frac{3}{4} = 0.75"}, {"\\sqrt5", "x = \\sqrt5 \\approx 2.236"},
-                 {"2.236", "\\sqrt5 \\approx 2.236"}, {"5", "5=x"});
+                 {"2.236", "\\sqrt5 \\approx 2.236"}, {"5", "5=x"}, {"5", "x+y=5"},
+                 {"5", "f(1)-f(2)=5"}, {"120", "5!=120"});
     ASSERT_DIFFERENT({"y=2x+3", "y=2x-3"}, {"y^2=x", "y=x^2"}, {"xy+7=5", "5"}, {"7", "2x=7+1"});
+}
+
+static void an_equation_that_is_not_solved_gives_no_value(void **state) {
+    (void)state;
+    ASSERT_EQUAL({"5", "k = 5"}, {"5", "x1=5"}, {"5", "AB=5"}, {"5", "m =5"});
+    ASSERT_DIFFERENT({"5", "x>=5"}, {"5", "k>=5"}, {"5", "k<=5"}, {"5", "x!=5"}, {"5", "2x=5"},
+                     {"5", "-x=5"}, {"x<=5", "x>=5"}, {"5", "x+3=5"}, {"5", "x-3=5"},
+                     {"5", "x+\\frac{1}{2}=5"}, {"5", "3+x+y=5"}, {"5", "(x+3)y=5"});
+}
+
+static void another_value_is_no_hedge_where_it_is_the_same(void **state) {
+    (void)state;
+    ASSERT_EQUAL({"\\frac{1}{2}", "\\frac12 \\text{ or } 0.5"}, {"x=2", "4/2 \\text{ or } 2"});
+    ASSERT_DIFFERENT({"1", "1 \\text{ or } 2"}, {"2", "1 \\text{ or } 2"},
+                     {"2", "2 \\text{ and } 2"}, {"2,2", "2"});
 }
 
 static void marks_and_units_may_be_dropped(void **state) {
@@ -176,9 +204,37 @@ static void marks_and_units_may_be_dropped(void **state) {
                  {"118 \\text{ dollars}", "\\$118"}, {"45\\text{ mph}", "45 mph"},
                  {"69\\text{ degrees}", "69^\\circ"}, {"-5^\\circ", "-5°C"},
                  {"10\\;\\text{edges}", "10"}, {"10", "10^{\\text{th}}"},
-                 {"0.25\\,\\text{ cm}", "1/4"}, {"3:1", "6:2"});
-    ASSERT_DIFFERENT({"44\\%", "4.4"}, {"39^\\circ", "93^\\circ"}, {"3:1", "1:3"},
-                     {"12\\text{ and }13", "12\\text{ and }31"});
+                 {"0.25\\,\\text{ cm}", "1/4"}, {"440", "440\\text{ cm}^{2}."},
+                 {"440", "440\\text{ cm} ^3 ."});
+    ASSERT_DIFFERENT({"44\\%", "4.4"}, {"39^\\circ", "93^\\circ"},
+                     {"12\\text{ and }13", "12\\text{ and }31"}, {"1", "1\\text{ and }2"},
+                     {"2", "2\\text{ or }3"}, {"2", "2\\text{ and }2.3"}, {"2", "2\\text{ or 3}"},
+                     {"2", "2\\text{ or three}"}, {"2", "2\\text{ cm}3"});
+}
+
+static void a_mark_behind_a_mixed_number_is_the_mark_of_all_of_it(void **state) {
+    (void)state;
+    ASSERT_EQUAL({"33\\frac{1}{3}\\%", "\\frac{100}{3}\\%"}, {"33\\frac{1}{3}\\%", "1/3"},
+                 {"22\\frac{1}{2}^\\circ", "22.5^\\circ"}, {"22.5^\\circ", "22 1/2^\\circ"},
+                 {"4\\frac{1}{2}\\%", "4.5\\%"}, {"4.5\\%", "4 1/2\\%"},
+                 {"-4\\frac{1}{2}\\%", "-0.045"}, {"22\\frac12°", "\\frac{\\pi}{8}"});
+    ASSERT_DIFFERENT({"22\\frac{1}{2}^\\circ", "11^\\circ"}, {"12\\frac{1}{2}\\%", "6\\%"},
+                     {"12\\frac{3}{2}\\%", "13.5\\%"}, {"4\\frac{1}{2}\\%", "4\\%"});
+    static const struct pair same[] = {{"4.5\\%", "4 (1)/(2)%"}, {"22.5^\\circ", "22 1/2@"}};
+    assert_verdicts(ascii_grader, same, sizeof same / sizeof *same, true);
+}
+
+static void ratios_have_multiples_and_times_have_none(void **state) {
+    (void)state;
+    ASSERT_EQUAL({"3:1", "6:2"}, {"1:2", "2:4"}, {"9:4", "18:8"}, {"9:4", "9/4"},
+                 {"3:10", "\\frac{3}{10}"}, {"3:10", "0.3:1"}, {"25:36", "50:72"},
+                 {"27:64", "54:128"}, {"1:2:3", "2:4:6"}, {"2:20", "02:20"}, {"2:20", "t = 2:20"},
+                 {"4:30", "4:30\\text{ p.m.}"}, {"4:30\\text{ PM}", "\\text{4:30 p.m.}"},
+                 {"9\\text{ a.m.}", "9"});
+    ASSERT_DIFFERENT({"3:1", "1:3"}, {"2:20", "1:10"}, {"1:10", "2:20"}, {"10:30", "1:3"},
+                     {"10:30", "1/3"}, {"3:10", "6:20"}, {"6:00", "7:00"}, {"6:05", "6:5"},
+                     {"6:00 \\text{ p.m.}", "6:00 \\text{ a.m.}"}, {"5\\text{ PM}", "5 am"},
+                     {"\\text{1:03 PM}", "1:03\\text{ AM}"});
 }
 
 static void words_are_equal_whatever_dresses_them(void **state) {
@@ -191,12 +247,28 @@ static void words_are_equal_whatever_dresses_them(void **state) {
                      {"\\text{VW}", "\\text{WV}"});
 }
 
+static void signs_among_words_count(void **state) {
+    (void)state;
+    ASSERT_EQUAL({"\\text{Increase by } -5", "\\text{increase by -5}"},
+                 {"\\text{Increase by } 5\\%", "\\text{increase by } 5%"},
+                 {"\\text{right angled}", "\\text{right-angled}"},
+                 {"\\text{east } 5/3", "\\text{East }5 / 3"});
+    ASSERT_DIFFERENT(
+        {"\\text{Increase by } 5", "\\text{Increase by } -5"},
+        {"\\text{x is 3}", "\\text{x is -3}"}, {"\\text{east } 5/3", "\\text{east } 53"},
+        {"\\text{east } 5 3", "\\text{east } 53"}, {"\\text{A } \\cap B", "\\text{A } ∪ B"},
+        {"\\text{angle } 5", "\\text{angle } 5°"},
+        {"\\text{Plan A saves } 2+3", "\\text{Plan A saves } 23"});
+}
+
 static void numbers_to_other_bases_have_their_value(void **state) {
     (void)state;
     ASSERT_EQUAL({"2112_6", "2112_{6}"}, {"2112_6", "2112"}, {"152A_{11}", "1968"},
                  {"1101_2", "13"}, {"0.0011_2", "0.1875"}, {"-221_3", "-25"}, {"BEE_{16}", "3054"},
-                 {"1010_{\\text{two}}", "10_{10}"});
-    ASSERT_DIFFERENT({"2112_6", "2112_7"}, {"1101", "1101_2"}, {"19_8", "17"});
+                 {"1010_{\\text{two}}", "10_{10}"}, {"DDD_{16}", "DDD"}, {"152A_{11}", "152A"},
+                 {"-A1_{12}", "-A1"});
+    ASSERT_DIFFERENT({"2112_6", "2112_7"}, {"1101", "1101_2"}, {"19_8", "17"}, {"DDD_{16}", "DD"},
+                     {"DDD_{16}", "DDE"}, {"DDD_{16}", "DDD_{15}"});
 }
 
 static void asciimath_is_read_where_it_is_written(void **state) {
@@ -221,7 +293,11 @@ static void asciimath_is_read_where_it_is_written(void **state) {
         {"2x^{10}", "2x^(10)"},
         {"11\\frac{2}{3}", "11 (2)/(3)"},
         {"11\\frac{2}{3}", "11 2/3"},
-        {"5\\text{ cm}", "5 \"cm\""}};
+        {"5\\text{ cm}", "5 \"cm\""},
+        {"90^\\circ", "90^circ"},
+        {"\\text{no}", "text(no)"},
+        {"\\frac{1}{3}", "0.bar(3)"},
+        {"\\frac{1}{6}", "0.1overline(6)"}};
     static const struct pair other[] = {
         {"\\frac{1}{2}", "2/1"}, {"(1,2)", "(2,1)"}, {"3\\pi", "3p"}, {"x \\le 3", "x<3"}};
 
@@ -319,6 +395,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_equal_by_value),
         cmocka_unit_test(digits_may_be_grouped_but_lists_stay_lists),
+        cmocka_unit_test(blanks_keep_numbers_apart),
         cmocka_unit_test(radicals_powers_and_logarithms_are_equal_by_value),
         cmocka_unit_test(special_angles_and_constants_have_their_values),
         cmocka_unit_test(complex_numbers_are_equal_by_value),
@@ -327,8 +404,13 @@ int main(void) {
         cmocka_unit_test(matrices_are_compared_entry_by_entry),
         cmocka_unit_test(intervals_unions_and_inequalities_are_sets),
         cmocka_unit_test(equations_are_equal_up_to_a_factor),
+        cmocka_unit_test(an_equation_that_is_not_solved_gives_no_value),
+        cmocka_unit_test(another_value_is_no_hedge_where_it_is_the_same),
         cmocka_unit_test(marks_and_units_may_be_dropped),
+        cmocka_unit_test(a_mark_behind_a_mixed_number_is_the_mark_of_all_of_it),
+        cmocka_unit_test(ratios_have_multiples_and_times_have_none),
         cmocka_unit_test(words_are_equal_whatever_dresses_them),
+        cmocka_unit_test(signs_among_words_count),
         cmocka_unit_test(numbers_to_other_bases_have_their_value),
         cmocka_unit_test(asciimath_is_read_where_it_is_written),
         cmocka_unit_test(the_level_of_strings_follows_the_rules_of_the_data_set),

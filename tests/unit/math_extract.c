@@ -54,6 +54,22 @@ static void a_phrase_announces_the_answer_where_there_is_no_box(void **state) {
     assert_found("The answer is \\( x^2 \\) indeed", "x^2");
 }
 
+static void an_answer_of_several_formulas_is_all_of_them(void **state) {
+    (void)state;
+    assert_found("The answer is $1$ or $2$.", "$1$ or $2$");
+    assert_found("The answer is either $1$ or maybe $2$.", "$1$ or maybe $2$");
+    assert_found("The answer is $1$, $2$, and $3$ as shown.", "$1$, $2$, and $3$");
+    assert_found("The answer is $1$, but it could be $2$.", "$1$, but it could be $2$");
+    assert_found("The answer is \\(1\\) or $2$.", "\\(1\\) or $2$");
+    assert_found("La respuesta es `1` o `2`.", "`1` o `2`");
+    assert_found("$1$ and $2$", "$1$ and $2$");
+    assert_found("The answer is $5$, since $x=5$ and $y=3$.", "5");
+    assert_found("The answer is $x=5$, where $x$ counts apples.", "x=5");
+    assert_found("The answer is $\\$18.90$.", "\\$18.90");
+    assert_found("The answer is \\$5 for each $x$.", "\\$5 for each $x$");
+    assert_found("The answer is $5", "$5");
+}
+
 static void a_short_line_alone_is_an_answer_and_a_text_without_one_has_none(void **state) {
     (void)state;
     assert_found("1/2", "1/2");
@@ -64,6 +80,22 @@ static void a_short_line_alone_is_an_answer_and_a_text_without_one_has_none(void
     assert_nothing("\\boxed{}");
     assert_nothing("The answer is");
     assert_nothing("\\boxed{5 and then the text was cut off\nfor it was too long");
+}
+
+static void many_open_formulas_are_passed_over_in_bounded_time(void **state) {
+    enum { COUNT = 1000000 };
+    static const char start[] = "answer is";
+    char *text = malloc(sizeof start + (size_t)2 * COUNT);
+    struct text answer;
+
+    (void)state;
+    assert_non_null(text);
+    memcpy(text, start, sizeof start);
+    for (size_t i = 0; i < COUNT; i++)
+        memcpy(text + sizeof start - 1 + i * 2, i % 2 ? "\\(" : "\\[", 2);
+    assert_true(math_answer_extract((struct text){text, sizeof start - 1 + 2 * COUNT}, &answer));
+    assert_int_equal(answer.size, 2 * COUNT);
+    free(text);
 }
 
 static void many_open_boxes_are_passed_over_in_bounded_time(void **state) {
@@ -83,7 +115,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_box_whose_braces_close_is_the_answer),
         cmocka_unit_test(a_phrase_announces_the_answer_where_there_is_no_box),
+        cmocka_unit_test(an_answer_of_several_formulas_is_all_of_them),
         cmocka_unit_test(a_short_line_alone_is_an_answer_and_a_text_without_one_has_none),
+        cmocka_unit_test(many_open_formulas_are_passed_over_in_bounded_time),
         cmocka_unit_test(many_open_boxes_are_passed_over_in_bounded_time),
     };
     return cmocka_run_group_tests_name("math_extract", tests, NULL, NULL);

@@ -108,6 +108,57 @@ static void spellings_of_a_digit_are_counted_together(void **state) {
     answer_free(&answer);
 }
 
+static void spellings_of_a_certain_digit_are_no_more_than_certain(void **state) {
+    static const char logprobs[] = "{\"content\":[{\"logprob\":0,\"top_logprobs\":["
+                                   "{\"token\":\"4\",\"logprob\":-0.0001},"
+                                   "{\"token\":\" 4\",\"logprob\":-9}]}]}";
+    struct answer answer = {0};
+    struct token_usage usage;
+    struct error error = {0};
+    char bytes[512];
+
+    (void)state;
+    snprintf(bytes, sizeof bytes, CHOICE, logprobs);
+    assert_true(answer_text(CALL_CHAT, &rating, text_of(bytes), &answer, &usage, &error));
+    assert_true(answer.digits[4] == 0);
+    answer_free(&answer);
+}
+
+/* An answer of that text and those log-probabilities, read with `settings`. */
+static bool read_listed(enum call_kind kind, const struct request_settings *settings,
+                        const char *text, const char *logprobs, struct answer *answer) {
+    struct token_usage usage;
+    struct error error = {0};
+    char bytes[256];
+
+    snprintf(bytes, sizeof bytes,
+             kind == CALL_CHAT
+                 ? "{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":\"%s\"}%s}]}"
+                 : "{\"choices\":[{\"finish_reason\":\"stop\",\"text\":\"%s\"%s}]}",
+             text, logprobs);
+    return answer_text(kind, settings, text_of(bytes), answer, &usage, &error);
+}
+
+static void an_empty_answer_may_lack_its_log_probabilities(void **state) {
+    static const struct request_settings listed = {.top_logprobs = 0};
+    static const char *const none[] = {"", ",\"logprobs\":null", ",\"logprobs\":{}",
+                                       ",\"logprobs\":{\"content\":null,\"token_logprobs\":null}"};
+    struct answer answer = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        for (enum call_kind kind = CALL_CHAT; kind <= CALL_COMPLETION; kind++) {
+            assert_true(read_listed(kind, &listed, "", none[i], &answer));
+            assert_false(answer.has_logprob);
+            assert_false(read_listed(kind, &listed, "x", none[i], &answer));
+            assert_false(read_listed(kind, &rating, "", none[i], &answer));
+        }
+    assert_false(read_listed(CALL_CHAT, &listed, "", ",\"logprobs\":{\"content\":7}", &answer));
+    assert_true(read_listed(CALL_CHAT, &listed, "", ",\"logprobs\":{\"content\":[]}", &answer));
+    assert_true(answer.has_logprob && answer.logprob == 0);
+    answer_free(&answer);
+}
+
 static void a_refusal_is_what_the_model_says(void **state) {
     static const char bytes[] =
         "{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":null,\"refusal\":"
@@ -251,6 +302,8 @@ int main(void) {
         cmocka_unit_test(nesting_without_end_is_refused),
         cmocka_unit_test(log_probabilities_that_are_none_are_refused),
         cmocka_unit_test(spellings_of_a_digit_are_counted_together),
+        cmocka_unit_test(spellings_of_a_certain_digit_are_no_more_than_certain),
+        cmocka_unit_test(an_empty_answer_may_lack_its_log_probabilities),
         cmocka_unit_test(a_refusal_is_what_the_model_says),
         cmocka_unit_test(embeddings_come_in_the_order_of_the_texts),
         cmocka_unit_test(embeddings_that_do_not_fit_are_refused_before_any_is_taken),

@@ -99,6 +99,40 @@ static void a_key_is_hidden_wherever_it_stands(void **state) {
     assert_string_equal(bytes, "abc-***-***-ke***");
 }
 
+static void assert_hidden(const char *key, const char *text, const char *wanted) {
+    char *bytes = copy_text(text);
+
+    secret_hide(key, bytes, strlen(bytes));
+    assert_string_equal(bytes, wanted);
+    free(bytes);
+}
+
+static void a_key_is_hidden_however_json_escapes_it(void **state) {
+    (void)state;
+    assert_hidden("s/k", "{\"a\":\"s\\/k\"}", "{\"a\":\"****\"}");
+    assert_hidden("s/k", "\"\\u0073\\u002F\\u006b\"", "\"******************\"");
+    assert_hidden("s/k", "\"\\n\\u0073/ks\\/\"", "\"\\n********s\\/\"");
+    /* a text of JSON in a text of JSON, and in another one */
+    assert_hidden("s/k", "\"{\\\"a\\\": \\\"s\\\\/k\\\"}\"", "\"{\\\"a\\\": \\\"*****\\\"}\"");
+    assert_hidden("s/k", "\\\\\\\\u0073\\\\\\/\\u005cu006b.", "************************.");
+    assert_hidden("a\"b\\c", "\"a\\\"b\\\\c\"", "\"*******\"");
+    assert_hidden("nkey", "\"\\nkey\"", "\"*****\""); /* and what remains is JSON */
+    assert_hidden("key", "\\u006", "\\u006");
+    assert_hidden("key", "ke\\", "ke\\");
+    assert_hidden("\\", "a\\\\b", "a\\\\b");
+}
+
+static void hiding_a_key_takes_no_longer_where_all_is_escapes(void **state) {
+    enum { COUNT = 1 << 22 };
+    char *bytes = allocate(COUNT + 1, 1);
+
+    (void)state;
+    memset(bytes, '\\', COUNT);
+    secret_hide("key", bytes, COUNT);
+    assert_int_equal(bytes[COUNT - 1], '\\');
+    free(bytes);
+}
+
 /* ---- prompt files ---- */
 
 /* The messages of a prompt file for {"q":"Q","n":[1]}, as text. */
@@ -247,6 +281,8 @@ int main(void) {
         cmocka_unit_test(addresses_with_passwords_queries_or_other_schemes_are_refused),
         cmocka_unit_test(a_key_is_taken_without_the_white_space_around_it),
         cmocka_unit_test(a_key_is_hidden_wherever_it_stands),
+        cmocka_unit_test(a_key_is_hidden_however_json_escapes_it),
+        cmocka_unit_test(hiding_a_key_takes_no_longer_where_all_is_escapes),
         cmocka_unit_test(a_file_without_parts_is_what_the_user_says),
         cmocka_unit_test(parts_are_messages_and_examples_come_again),
         cmocka_unit_test(malformed_prompt_files_are_refused_by_line),

@@ -674,7 +674,8 @@ static void a_gap_over_domains_has_floor_and_ceiling_over_the_domains_of_its_row
     (void)state;
     static const char *names[] = {"model", "method", "password", "trained_on"};
     const struct fields alike = {.items = names, .count = 4};
-    const struct over_settings over = {"domain", "trained_on", &alike};
+    const struct fields chosen = {0};
+    const struct over_settings over = {"domain", "trained_on", &alike, &chosen};
     struct recovery_settings settings = half_of_the_gap();
     struct rows rows = {0};
     struct replicates replicates;

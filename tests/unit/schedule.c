@@ -48,11 +48,11 @@ static void without_warm_up_the_first_step_has_the_full_rate(void **state) {
     assert_true(learning_rate_at(&one, 1) == 2e-3);
 }
 
-/* Parses with 10 steps an epoch and batches of 8. */
+/* Parses with so many steps an epoch, of batches of 8. */
 static bool parse(const char *list, int64_t steps_per_epoch, struct moment **moments, size_t *count,
                   struct error *error) {
     error->text[0] = '\0';
-    return moments_parse(list, steps_per_epoch, 8, moments, count, error);
+    return moments_parse(list, 8 * steps_per_epoch, 8, moments, count, error);
 }
 
 static void moments_are_steps_epochs_or_examples(void **state) {
@@ -69,6 +69,36 @@ static void moments_are_steps_epochs_or_examples(void **state) {
         assert_string_equal(moments[i].label, labels[i]);
     }
     free(moments);
+}
+
+static void examples_are_counted_with_the_smaller_batch_that_ends_an_epoch(void **state) {
+    (void)state;
+    static const struct {
+        int64_t epoch, batch;
+        const char *moment;
+        int64_t step;
+    } cases[] = {
+        {10, 8, "8x", 1},  {10, 8, "9x", 2},  {10, 8, "10x", 2},    {10, 8, "11x", 3},
+        {10, 8, "20x", 4}, {10, 8, "40x", 8}, {150, 8, "512x", 65}, {4, 8, "64x", 16},
+        {4, 8, "1x", 1},   {16, 8, "40x", 5}, {0, 8, "20x", 3},     {1, 8, "3x", 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct moment *moments;
+        struct error error = {0};
+        size_t count;
+        assert_true(moments_parse(cases[i].moment, cases[i].epoch, cases[i].batch, &moments, &count,
+                                  &error));
+        assert_int_equal(moments[0].step, cases[i].step);
+        /* Batch by batch: these were seen, and a step earlier not yet. */
+        int64_t seen = 0, before = 0, wanted = strtoll(cases[i].moment, NULL, 10);
+        for (int64_t step = 1; step <= moments[0].step; step++) {
+            int64_t left = cases[i].epoch > 0 ? cases[i].epoch - seen % cases[i].epoch : INT64_MAX;
+            before = seen;
+            seen += left < cases[i].batch ? left : cases[i].batch;
+        }
+        assert_true(seen >= wanted && before < wanted);
+        free(moments);
+    }
 }
 
 static void no_list_means_no_moments(void **state) {
@@ -137,7 +167,7 @@ static void epochs_need_held_examples(void **state) {
 static void moments_too_far_away_are_refused_and_never_wrap(void **state) {
     (void)state;
     assert_refused("9000000000000000000", 10, "is no moment");
-    assert_refused("9223372036854e", INT64_MAX / 2, "is too far away");
+    assert_refused("9223372036854e", INT64_MAX / 16, "is too far away");
     struct moment *moments;
     struct error error;
     size_t count;
@@ -153,6 +183,7 @@ int main(void) {
         cmocka_unit_test(a_share_of_the_steps_is_rounded_up_and_needs_their_number),
         cmocka_unit_test(without_warm_up_the_first_step_has_the_full_rate),
         cmocka_unit_test(moments_are_steps_epochs_or_examples),
+        cmocka_unit_test(examples_are_counted_with_the_smaller_batch_that_ends_an_epoch),
         cmocka_unit_test(no_list_means_no_moments),
         cmocka_unit_test(what_is_no_moment_is_refused),
         cmocka_unit_test(moments_must_ascend),
