@@ -113,6 +113,7 @@ enum scratch_use {
 constexpr int WORKSPACE = 64 << 20;  /* bytes for cuBLASLt */
 constexpr int PLANS = 1024;          /* shapes of products remembered */
 constexpr int MOST_CHUNKS = 4 * 132; /* of rows, each with sums of its own: sums.h */
+constexpr int LEAST_ROWS = 8;        /* of a chunk */
 
 struct product_plan; /* product.cu */
 struct staging;      /* staging.cu */

@@ -129,7 +129,7 @@ __global__ void __launch_bounds__(BACKWARD_THREADS, BACKWARD_BLOCKS)
 /* Cuts the units into chunks with room for `sets` sums of each; false: the device failed. */
 static bool prepare_gradient(struct device *device, struct norm_gradient *g,
                              struct row_chunks *chunks, int sets) {
-    *chunks = chunks_of(g->units, g->gain.columns, 8);
+    *chunks = chunks_of(g->units, g->gain.columns, LEAST_ROWS);
     g->each = chunks->each;
     g->stride = chunks->stride;
     g->in_shared = sets * chunks->stride <= SHARED_FLOATS;
