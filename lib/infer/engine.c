@@ -55,7 +55,11 @@ static bool on_cpu(const struct model *model) {
 int64_t engine_cache_memory(const struct model *model, const struct engine_settings *settings) {
     if (settings->cache_memory > 0)
         return settings->cache_memory;
-    return on_cpu(model) ? (int64_t)4 << 30 : (int64_t)(device_memory(model->device) / 2);
+    if (on_cpu(model))
+        return (int64_t)4 << 30;
+    size_t available = device_memory(model->device);
+    size_t scratch = transformer_scratch(model, settings->room);
+    return available > scratch ? (int64_t)((available - scratch) / 16 * 15) : 0;
 }
 
 /* The default of the CPU is no promise that it is there; less would give other batches. */

@@ -88,7 +88,8 @@ int64_t engine_batch(const struct model *model, const struct engine_settings *se
 /*
  * Bytes that keys and values may take in an engine that is told 0. On the CPU always the same, for
  * which sequences wait decides on the batches, and those on the last digits; on a GPU, where memory
- * is scarce, half of what is free.
+ * is scarce, what is free beside the operations' scratch, less a sixteenth for the parts of long
+ * sequences and for recordings. To be asked when all else is open.
  */
 int64_t engine_cache_memory(const struct model *model, const struct engine_settings *settings);
 

@@ -115,7 +115,7 @@ struct sampling_settings {
          .argument = "BYTES",                                                                      \
          .target = &(settings).completer.engine.cache_memory,                                      \
          .maximum = 1e15,                                                                          \
-         .help = "for keys and values, at most (default: 4 GiB; on a GPU half of what is free)"},  \
+         .help = "for keys and values, at most (default: 4 GiB; on a GPU what is left there)"},    \
         {.kind = OPTION_FLAG,                                                                      \
          .name = "no-graphs",                                                                      \
          .target = &(settings).completer.engine.no_graphs,                                         \

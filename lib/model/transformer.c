@@ -235,6 +235,22 @@ void pass_open(struct pass *pass, struct arena *arena, const struct model *model
         open_gradients(pass, &room);
 }
 
+size_t transformer_scratch(const struct model *model, int64_t tokens) {
+    const struct model_config *config = &model->config;
+    int64_t qkv = (config->heads + 2 * config->kv_heads) * config->head_size;
+    int64_t up = model_config_up_rows(config), widest = qkv > up ? qkv : up;
+    return device_scratch(model->device,
+                          (struct workload){
+                              .rows = tokens,
+                              .longest = tokens < config->positions ? tokens : config->positions,
+                              .widest = widest > config->width ? widest : config->width,
+                              .heads = config->heads,
+                              .head_size = config->head_size,
+                              .vocabulary = config->vocabulary,
+                              .weights = config->type,
+                          });
+}
+
 void pass_close(struct pass *pass) {
     free(pass->layers);
     *pass = (struct pass){0};

@@ -85,6 +85,8 @@ struct pass {
 void pass_open(struct pass *pass, struct arena *arena, const struct model *model, int64_t tokens,
                int64_t rows, enum pass_use use);
 void pass_close(struct pass *pass);
+/* Bytes that the device's operations take for themselves in passes of so many tokens, at most. */
+size_t transformer_scratch(const struct model *model, int64_t tokens);
 
 /* The key/value cache of a forward pass: it appends keys and values of its tokens, and its rows see
  * what the cache holds of their sequence. */

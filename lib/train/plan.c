@@ -30,29 +30,13 @@ static void measure_optimizer(struct training_plan *plan, struct model *model) {
     optimizer_close(&optimizer);
 }
 
-static size_t measure_scratch(const struct model *model, int64_t room) {
-    const struct model_config *config = &model->config;
-    int64_t qkv = (config->heads + 2 * config->kv_heads) * config->head_size;
-    int64_t up = model_config_up_rows(config), widest = qkv > up ? qkv : up;
-    return device_scratch(model->device,
-                          (struct workload){
-                              .rows = room,
-                              .longest = room < config->positions ? room : config->positions,
-                              .widest = widest > config->width ? widest : config->width,
-                              .heads = config->heads,
-                              .head_size = config->head_size,
-                              .vocabulary = config->vocabulary,
-                              .weights = config->type,
-                          });
-}
-
 static void measure(struct training_plan *plan, struct model *model) {
     plan->weights = plan->low = plan->moments = 0;
     measure_weights(plan, model);
     measure_optimizer(plan, model);
     size_t all = trainer_measure(model, &plan->settings);
     plan->activations = all - plan->moments - plan->gradients;
-    plan->scratch = measure_scratch(model, plan->settings.room);
+    plan->scratch = transformer_scratch(model, plan->settings.room);
 }
 
 size_t plan_needs(const struct training_plan *plan) {

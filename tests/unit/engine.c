@@ -118,6 +118,18 @@ static void a_small_model_has_as_many_at_once_as_8_mb_hold(void **state) {
     model.config.vocabulary = VOCABULARY;
 }
 
+static void on_a_gpu_keys_and_values_have_what_is_left(void **state) {
+    (void)state;
+    struct engine_settings settings = settings_of(0);
+    settings.cache_memory = 0;
+    int64_t available = (int64_t)device_memory(model.device);
+    int64_t scratch = (int64_t)transformer_scratch(&model, settings.room);
+    assert_in_range(engine_cache_memory(&model, &settings), available / 10 * 9 - scratch,
+                    available - scratch);
+    settings.room = INT64_C(1) << 20;
+    assert_true(engine_cache_memory(&model, &settings) < available - scratch);
+}
+
 static void a_gpu_has_256_at_once(void **state) {
     (void)state;
     struct engine_settings settings = settings_of(0);
@@ -460,6 +472,7 @@ int main(void) {
     const struct CMUnitTest recordings[] = {
         cmocka_unit_test(replayed_steps_give_the_bits_of_steps_without_graphs),
         cmocka_unit_test(a_gpu_has_256_at_once),
+        cmocka_unit_test(on_a_gpu_keys_and_values_have_what_is_left),
         cmocka_unit_test(there_is_one_recording_for_each_size),
         cmocka_unit_test(a_longer_table_of_pages_is_another_size),
         cmocka_unit_test(a_step_that_cannot_be_recorded_names_the_way_without),

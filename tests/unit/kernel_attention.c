@@ -418,6 +418,17 @@ static void check_bad_layouts(struct fixture *fixture) {
     cache_append(f.device, cache, cache, tensor_rows(k, 0, 1), tensor_rows(k, 1, 1),
                  place_ids(&f, 1, (int32_t[]){8}));
     expect_failure(&f, "cache_append: slots has 8 at place 0; it must lie in 0 ... 7");
+    shape.causal = true;
+    struct tensor empty = tensor_rows(cache, 0, 0), page = tensor_columns(pages, 0, 1);
+    attention_cached(f.device, one, two, empty, empty, page, place_ids(&f, 1, (int32_t[]){2}), s, 4,
+                     shape);
+    expect_failure(&f, "attention_cached: pages has 1 at place 0; it must lie in 0 ... -1");
+    /* What is behind the first mistake runs, or is left out, and finds others. */
+    cache_append(f.device, cache, cache, tensor_rows(k, 0, 1), tensor_rows(k, 1, 1),
+                 place_ids(&f, 1, (int32_t[]){9}));
+    attention_cached(f.device, one, two, cache, cache, pages, place_ids(&f, 1, (int32_t[]){8}), s,
+                     4, shape);
+    expect_failure(&f, "cache_append: slots has 9 at place 0; it must lie in 0 ... 7");
 }
 
 static void wrong_offsets_pages_and_lengths_are_named(void **state) {

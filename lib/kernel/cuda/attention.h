@@ -33,8 +33,6 @@ static __device__ inline struct attention_span span_of(const struct attention_ca
         return {rows.first, rows.count, 0, rows.count};
     int64_t length = i32_at(call.lengths, 0, sequence);
     int64_t room = call.pages.columns * call.page_size;
-    if (faulty(call.check.fault))
-        return {0, 0, 0, 0};
     if (rows.count < 1 || length < rows.count || length > room) {
         report(call.check.fault, FAULT_LENGTH, call.check.operation, nullptr, sequence, rows.count,
                length, room);
@@ -43,7 +41,7 @@ static __device__ inline struct attention_span span_of(const struct attention_ca
     return {rows.first, rows.count, length - rows.count, length};
 }
 
-/* The row of k and v where place `at` of a sequence lies. */
+/* The row of k and v where place `at` of a sequence lies; behind a wrong page's id some row. */
 static __device__ __forceinline__ int64_t key_row(const struct attention_call &call,
                                                   const struct attention_span &span,
                                                   int64_t sequence, int64_t at) {

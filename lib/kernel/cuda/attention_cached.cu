@@ -11,7 +11,7 @@ constexpr int DECODE_THREADS = 128;
 constexpr int MOST_HEADS = 8;   /* query heads that a block works on at a time */
 constexpr int MOST_SIZE = 1024; /* columns of heads of which a block works on several */
 constexpr int PLACE_LANES = 4;  /* that read a key together, VEC columns each */
-constexpr int TOGETHER = 4;     /* rows of values that a lane has under way */
+constexpr int TOGETHER = 4;     /* reads of the cache that a lane has under way */
 
 struct decode_call {
     struct attention_call call;
@@ -39,6 +39,25 @@ static __device__ __forceinline__ cells cached_at(const struct tensor &x, uint32
     return cells{x.data, narrow} + (static_cast<int64_t>(start) + column);
 }
 
+/* VEC cells as they lie. Those that are read together are widened when all of them are under way:
+ * widening waits. */
+template <int VEC> static __device__ __forceinline__ uint4 raw_cells(const cells &from) {
+    if constexpr (VEC == 1)
+        return {__float_as_uint(from[0]), 0, 0, 0};
+    else
+        return *static_cast<const uint4 *>(from.data);
+}
+
+template <int VEC> static __device__ __forceinline__ pack<VEC> widened(const uint4 &raw) {
+    const unsigned words[4] = {raw.x, raw.y, raw.z, raw.w};
+    pack<VEC> x;
+    if constexpr (VEC == 8)
+        UNROLL for (int i = 0; i < 4; i++) widen_two(x.at + 2 * i, words[i]);
+    else
+        UNROLL for (int i = 0; i < VEC; i++) x.at[i] = __uint_as_float(words[i]);
+    return x;
+}
+
 /* The queries of `heads` heads to q[HEADS, size]; zeros for those that are not there. */
 template <int HEADS>
 static __device__ __forceinline__ void stage_queries(float *q, const cells &from, int64_t size,
@@ -46,6 +65,26 @@ static __device__ __forceinline__ void stage_queries(float *q, const cells &from
     for (int64_t i = threadIdx.x; i < HEADS * size; i += DECODE_THREADS)
         q[i] = i < heads * size ? from[i] : 0;
     __syncthreads();
+}
+
+/* acc[h] += query h · key from column c on, COUNT of the lane's steps at a time; where it stopped.
+ */
+template <int COUNT, int HEADS, int VEC>
+static __device__ __forceinline__ int score_columns(float (&acc)[HEADS], const float *q, int size,
+                                                    const cells &key, int c, int end) {
+    constexpr int STEP = PLACE_LANES * VEC;
+    NO_UNROLL for (; c + (COUNT - 1) * STEP < end; c += COUNT * STEP) {
+        uint4 raw[COUNT];
+        UNROLL for (int t = 0; t < COUNT; t++) raw[t] = raw_cells<VEC>(key + (c + t * STEP));
+        UNROLL for (int t = 0; t < COUNT; t++) {
+            pack<VEC> k = widened<VEC>(raw[t]);
+            UNROLL for (int h = 0; h < HEADS; h++) {
+                pack<VEC> query = load<VEC>(q + h * size + c + t * STEP);
+                UNROLL for (int j = 0; j < VEC; j++) acc[h] += query.at[j] * k.at[j];
+            }
+        }
+    }
+    return c;
 }
 
 /* scores[h][i] of the heads against the part's places: PLACE_LANES lanes for a place. */
@@ -59,14 +98,10 @@ static __device__ __forceinline__ void score_places(const struct decode_call &d,
         int end = i < count ? size : 0;
         cells k = cached_at<VEC>(d.call.k, rows[i < count ? i : 0], kv);
         float acc[HEADS] = {};
-        UNROLL_FOUR for (int c = static_cast<int>(threadIdx.x) % PLACE_LANES * VEC; c < end;
-                         c += PLACE_LANES * VEC) {
-            pack<VEC> key = load<VEC>(k + c);
-            UNROLL for (int h = 0; h < HEADS; h++) {
-                pack<VEC> query = load<VEC>(q + h * size + c);
-                UNROLL for (int j = 0; j < VEC; j++) acc[h] += query.at[j] * key.at[j];
-            }
-        }
+        int c = static_cast<int>(threadIdx.x) % PLACE_LANES * VEC;
+        c = score_columns<TOGETHER, HEADS, VEC>(acc, q, size, k, c, end);
+        c = score_columns<TOGETHER / 2, HEADS, VEC>(acc, q, size, k, c, end);
+        score_columns<1, HEADS, VEC>(acc, q, size, k, c, end);
         UNROLL for (int h = 0; h < HEADS; h++) {
             for (int lanes = PLACE_LANES / 2; lanes > 0; lanes /= 2)
                 acc[h] += __shfl_xor_sync(WHOLE_WARP, acc[h], lanes);
@@ -100,20 +135,23 @@ static __device__ void softmax_part(const struct decode_call &d, int64_t sequenc
     __syncthreads();
 }
 
-/* acc[h] += Σ_i scores[h][i]·values at `column` of place i, for every `step`-th place from `first`.
- */
-template <int HEADS, int VEC>
-static __device__ __forceinline__ void
-weigh_column(float (&acc)[HEADS][VEC], const struct tensor &values, int64_t column,
-             const uint32_t *rows, int first, int step, int count, const float (*scores)[PART]) {
-    for (int i = first; i < count; i += step * TOGETHER) {
-        pack<VEC> value[TOGETHER];
-        UNROLL for (int t = 0; t < TOGETHER; t++) if (i + t * step < count) value[t] =
-            load<VEC>(cached_at<VEC>(values, rows[i + t * step], column));
-        UNROLL for (int t = 0; t < TOGETHER; t++) if (i + t * step < count)
+/* acc[h] += scores[h][i]·values at `column` of place i, for every `step`-th place from i on, COUNT
+ * of them at a time; where it stopped. */
+template <int COUNT, int HEADS, int VEC>
+static __device__ __forceinline__ int
+weigh_places(float (&acc)[HEADS][VEC], const struct tensor &values, int64_t column,
+             const uint32_t *rows, int i, int step, int count, const float (*scores)[PART]) {
+    NO_UNROLL for (; i + (COUNT - 1) * step < count; i += COUNT * step) {
+        uint4 raw[COUNT];
+        UNROLL for (int t = 0; t < COUNT; t++) raw[t] =
+            raw_cells<VEC>(cached_at<VEC>(values, rows[i + t * step], column));
+        UNROLL for (int t = 0; t < COUNT; t++) {
+            pack<VEC> value = widened<VEC>(raw[t]);
             UNROLL for (int h = 0; h < HEADS; h++) UNROLL for (int j = 0; j < VEC; j++) acc[h][j] +=
-            scores[h][i + t * step] * value[t].at[j];
+                scores[h][i + t * step] * value.at[j];
+        }
     }
+    return i;
 }
 
 /*
@@ -131,8 +169,11 @@ static __device__ __forceinline__ void weigh_values(float *sums, const struct te
     for (int base = 0; base < size; base += across * VEC) {
         int column = base + static_cast<int>(threadIdx.x) % across * VEC;
         float acc[HEADS][VEC] = {};
-        if (column < size)
-            weigh_column<HEADS, VEC>(acc, values, kv + column, rows, group, groups, count, scores);
+        if (column < size) {
+            int i = weigh_places<TOGETHER, HEADS, VEC>(acc, values, kv + column, rows, group,
+                                                       groups, count, scores);
+            weigh_places<1, HEADS, VEC>(acc, values, kv + column, rows, i, groups, count, scores);
+        }
         for (int turn = 0; turn < groups; turn++) {
             if (turn == group && column < size)
                 UNROLL for (int h = 0; h < HEADS; h++) UNROLL for (int j = 0; j < VEC; j++)
@@ -145,7 +186,7 @@ static __device__ __forceinline__ void weigh_values(float *sums, const struct te
 
 /* That a multiprocessor shall hold at once, as registers allow: what they read keeps memory busy.
  */
-template <int HEADS> constexpr int BLOCKS = HEADS == 1 ? 6 : HEADS == MOST_HEADS ? 3 : 4;
+template <int HEADS> constexpr int BLOCKS = HEADS == 1 ? 8 : HEADS == MOST_HEADS ? 4 : 5;
 
 template <int HEADS, int VEC>
 __global__ void __launch_bounds__(DECODE_THREADS, BLOCKS<HEADS>) decode_part(struct decode_call d) {
@@ -270,8 +311,9 @@ void cuda_attention_cached(struct device *device, struct tensor out, struct tens
     if (sequences.count > 0)
         LAUNCH(check_cached, (unsigned)sequences.count, WARP_LANES, 0, cuda_of(device)->stream,
                call);
-    decode_all(device, call, sequences.count);
-    if (sequences.longest > 1)
+    if (keys.rows > 0) /* else no page is right */
+        decode_all(device, call, sequences.count);
+    if (keys.rows > 0 && sequences.longest > 1)
         cuda_attend(device, call, sequences.count, sequences.longest);
     cuda_launched(device, "attention_cached", q);
 }

@@ -173,14 +173,16 @@ static __device__ __forceinline__ struct seen_columns columns_seen(const struct 
 /* What a lane keeps of its two rows: the largest score in units of log 2, and the sum. */
 struct softmax_rows {
     float most[2], total[2];
-    struct seen seen[2];
 };
 
-/* Scores of what is not seen to −∞. */
+/* Scores of what is not seen to −∞; `first` is the block's row. */
 static __device__ __forceinline__ void hide_unseen(float (&s)[KEYS / 8][4],
-                                                   const struct softmax_rows &rows, int64_t tile) {
+                                                   const struct attention_shape &shape,
+                                                   const struct attention_span &span, int64_t first,
+                                                   int64_t tile) {
     UNROLL for (int half = 0; half < 2; half++) {
-        struct seen_columns seen = columns_seen(rows.seen[half], tile, KEYS);
+        int64_t row = first + warp_here() * 16 + piece_row(half * 2);
+        struct seen_columns seen = columns_seen(seen_by(shape, span, row), tile, KEYS);
         UNROLL for (int n = 0; n < KEYS / 8; n++)
             UNROLL for (int i = 2 * half; i < 2 * half + 2; i++) {
             int column = n * 8 + piece_column(i);
@@ -190,16 +192,11 @@ static __device__ __forceinline__ void hide_unseen(float (&s)[KEYS / 8][4],
     }
 }
 
-/* Scores to exponentials; `out` shrinks to the new largest score. whole: every row sees them all.
- */
+/* Scores, in units of log 2, to exponentials; `out` shrinks to the new largest score. */
 template <int HEAD>
 static __device__ __forceinline__ void
-softmax_tile(float (&s)[KEYS / 8][4], float (&out)[HEAD / 8][4], struct softmax_rows *rows,
-             int64_t tile, bool whole, float scale) {
+softmax_tile(float (&s)[KEYS / 8][4], float (&out)[HEAD / 8][4], struct softmax_rows *rows) {
     float most[2] = {rows->most[0], rows->most[1]}, base[2], shrink[2];
-    UNROLL for (int n = 0; n < KEYS / 8; n++) UNROLL for (int i = 0; i < 4; i++) s[n][i] *= scale;
-    if (!whole)
-        hide_unseen(s, *rows, tile);
     UNROLL for (int n = 0; n < KEYS / 8; n++) UNROLL for (int i = 0; i < 4; i++) most[i / 2] =
         larger_or_nan(most[i / 2], s[n][i]);
     UNROLL for (int half = 0; half < 2; half++) {
@@ -218,8 +215,9 @@ softmax_tile(float (&s)[KEYS / 8][4], float (&out)[HEAD / 8][4], struct softmax_
 }
 
 template <int HEAD, bool PAGED>
-__global__ void __launch_bounds__(TILE_THREADS)
+__global__ void __launch_bounds__(TILE_THREADS, HEAD == 128 ? 3 : 4)
     attend_tiles(struct attention_call call, int64_t runs, bool copied) {
+    SHARED(uint32_t, paged, [PAGED ? KEYS : 1]); /* rows of the tile's keys and values */
     SHARED_DYNAMIC(uint16_t, memory);
     uint16_t *queries = memory, *keys = queries + OWN * tile_stride<HEAD>();
     uint16_t *values = keys + KEYS * tile_stride<HEAD>();
@@ -234,18 +232,18 @@ __global__ void __launch_bounds__(TILE_THREADS)
         return cells_at(call.q, span.first + first + i, head * size);
     });
     struct softmax_rows rows = {};
-    for (int half = 0; half < 2; half++) {
-        rows.most[half] = -INFINITY;
-        rows.seen[half] = seen_by(call.shape, span, first + warp_here() * 16 + piece_row(half * 2));
-    }
+    rows.most[0] = rows.most[1] = -INFINITY;
     float out[HEAD / 8][4] = {};
     struct seen least = seen_by(call.shape, span, first);
     struct seen most = seen_by(call.shape, span, first + count - 1);
-    int64_t start = least.first / KEYS * KEYS, end = most.end;
-    for (int64_t tile = start; tile < end; tile += KEYS) {
-        auto key = [&](int i) {
-            return PAGED ? key_row(call, span, sequence, tile + i) : span.first + tile + i;
-        };
+    /* Places are counted in 32 bits; all rows see whole … whole_end − 1. */
+    int tile = static_cast<int>(least.first) / KEYS * KEYS, end = static_cast<int>(most.end);
+    int whole = static_cast<int>(most.first), whole_end = static_cast<int>(least.end);
+    for (; tile < end; tile += KEYS) {
+        auto key = [&](int i) { return PAGED ? paged[i] : span.first + tile + i; };
+        int own = tile + static_cast<int>(threadIdx.x);
+        if (PAGED && threadIdx.x < KEYS && own < end)
+            paged[threadIdx.x] = static_cast<uint32_t>(key_row(call, span, sequence, own));
         __syncthreads();
         load_tile<KEYS, HEAD>(keys, end - tile, size, copied,
                               [&](int i) { return cells_at(call.k, key(i), kv); });
@@ -254,8 +252,11 @@ __global__ void __launch_bounds__(TILE_THREADS)
         __syncthreads();
         float s[KEYS / 8][4] = {};
         multiply_rows<HEAD>(s, queries, warp_here() * 16, keys);
-        bool whole = most.first <= tile && least.end >= tile + KEYS;
-        softmax_tile<HEAD>(s, out, &rows, tile, whole, call.shape.scale * LOG2_E);
+        UNROLL for (int n = 0; n < KEYS / 8; n++) UNROLL for (int i = 0; i < 4; i++) s[n][i] *=
+            call.shape.scale * LOG2_E;
+        if (tile < whole || tile + KEYS > whole_end)
+            hide_unseen(s, call.shape, span, first, tile);
+        softmax_tile<HEAD>(s, out, &rows);
         add_rows_of<HEAD>(out, s, values);
     }
     float share[2];

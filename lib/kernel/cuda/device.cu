@@ -141,7 +141,11 @@ void *cuda_scratch(struct device *device, enum scratch_use use, size_t size) {
 static size_t cuda_scratch_needed(const struct device *, struct workload workload) {
     bool narrow = workload.weights == DTYPE_BF16;
     size_t widest = (size_t)(workload.widest + 7) / 8 * 8, rows = (size_t)workload.rows;
-    size_t work = (size_t)2 * MOST_CHUNKS * (widest + 32) * sizeof(float);
+    size_t chunks = (rows + LEAST_ROWS - 1) / LEAST_ROWS; /* and of heads even more */
+    chunks = chunks < MOST_CHUNKS ? chunks : MOST_CHUNKS;
+    size_t work = 2 * chunks * (widest + 32) * sizeof(float);
+    size_t heads = (size_t)MOST_CHUNKS * ((size_t)workload.head_size + 32) * sizeof(float);
+    work = heads > work ? heads : work;
     /* bf16 activations are multiplied as they lie, if their rows are whole 16 bytes. */
     size_t operands = narrow && workload.widest % 8 != 0 ? 2 * rows * widest * 2 : 0;
     size_t deltas = rows * (size_t)workload.heads * sizeof(float);

@@ -12,8 +12,9 @@
  * added atomically, and cuBLASLt is asked once for each shape which algorithm it would take.
  *
  * Errors: what the host can see is checked when called. What only the device sees (an id out of
- * range, wrong offsets) is written to a `fault` by the first kernel that finds it; kernels behind
- * it that follow ids or offsets do nothing, and device_finish() turns it into the message.
+ * range, wrong offsets) is written to a `fault` by the first kernel that finds it, and
+ * device_finish() turns it into the message. Every kernel leaves out what its own ids and offsets
+ * do not allow, so that those behind the first may run: what they compute is thrown away.
  */
 #ifndef LOCKPICK_KERNEL_CUDA_DEVICE_H
 #define LOCKPICK_KERNEL_CUDA_DEVICE_H
@@ -29,6 +30,7 @@
     (kernel)<<<grid, block, shared, stream>>>(__VA_ARGS__)
 #define UNROLL _Pragma("unroll")
 #define UNROLL_FOUR _Pragma("unroll 4")
+#define NO_UNROLL _Pragma("unroll 1")
 #define SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 #define SHARED_DYNAMIC(type, name)                                                                 \
     extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];                         \
@@ -108,9 +110,10 @@ enum scratch_use {
     SCRATCH_USES,
 };
 
-constexpr int WORKSPACE = 64 << 20; /* bytes for cuBLASLt */
-constexpr int PLANS = 1024;         /* shapes of products remembered */
-constexpr int MOST_CHUNKS = 288;    /* of rows, each with sums of its own: sums.h */
+constexpr int WORKSPACE = 64 << 20;  /* bytes for cuBLASLt */
+constexpr int PLANS = 1024;          /* shapes of products remembered */
+constexpr int MOST_CHUNKS = 4 * 132; /* of rows, each with sums of its own: sums.h */
+constexpr int LEAST_ROWS = 8;        /* of a chunk */
 
 struct product_plan; /* product.cu */
 struct staging;      /* staging.cu */

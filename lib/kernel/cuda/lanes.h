@@ -199,12 +199,11 @@ static void launch_elements(struct device *device, int64_t rows, int64_t columns
            body);
 }
 
-/* ---- faults ---- */
-
-/* Whether an earlier kernel found something wrong: nothing that follows ids may run then. */
-static __device__ __forceinline__ bool faulty(const struct fault *fault) {
-    return *static_cast<const volatile int *>(&fault->taken) != FAULT_NONE;
-}
+/* ---- faults ----
+ *
+ * What a thread checks depends on the operands alone, so that a block whose threads check the same
+ * agrees about it; whether something was reported already changes while it runs.
+ */
 
 static __device__ inline void report(struct fault *fault, enum fault_kind kind,
                                      const char *operation, const char *name, int64_t a, int64_t b,
@@ -254,8 +253,6 @@ static __device__ inline struct sequence_rows sequence_at(const struct offset_ch
     bool right = first >= 0 && first <= end && end <= check.rows && end - first <= check.longest &&
                  (sequence > 0 || first == 0) &&
                  (sequence + 1 < check.sequences || end == check.rows);
-    if (faulty(check.fault))
-        return {0, 0};
     if (!right) {
         report(check.fault, FAULT_OFFSETS, check.operation, nullptr, check.rows, check.longest, 0,
                0);

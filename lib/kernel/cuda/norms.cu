@@ -7,6 +7,8 @@
 #include "kernel/cuda/sums.h"
 
 constexpr int NORM_THREADS = 256;
+constexpr int BACKWARD_THREADS = 512;
+constexpr int BACKWARD_BLOCKS = 4; /* on a multiprocessor; on all of them MOST_CHUNKS */
 constexpr int SHARED_FLOATS = 8192;
 
 /* Row `unit` of [T·heads, width]: where head unit % heads of row unit / heads begins. */
@@ -21,11 +23,9 @@ static __device__ __forceinline__ float *scale_at(const struct tensor &scale, in
 }
 
 /* Threads for a row of so many packs: whole warps, at most a block. */
-static unsigned threads_for(int64_t width, int vec) {
+static unsigned threads_for(int64_t width, int vec, int most) {
     int64_t threads = (width / vec + WARP_LANES - 1) / WARP_LANES * WARP_LANES;
-    return (unsigned)(threads < WARP_LANES     ? WARP_LANES
-                      : threads > NORM_THREADS ? NORM_THREADS
-                                               : threads);
+    return (unsigned)(threads < WARP_LANES ? WARP_LANES : threads > most ? most : threads);
 }
 
 /* ---- RMS norm ---- */
@@ -57,7 +57,7 @@ static void forward_rms(struct device *device, const char *operation, struct ten
                         float epsilon) {
     unsigned units = (unsigned)(x.rows * heads);
     int vec = gain.columns % 4 == 0 ? cuda_width(y, x) : 1;
-    unsigned threads = threads_for(gain.columns, vec);
+    unsigned threads = threads_for(gain.columns, vec, NORM_THREADS);
     if (vec == 4)
         LAUNCH(rms_forward<4>, units, threads, 0, cuda_of(device)->stream, y, scale, x, gain, heads,
                epsilon);
@@ -95,7 +95,9 @@ static __device__ void keep_sums(const struct norm_gradient &g, const float *sum
 }
 
 /* dx = r·gain·dy − x·r³·mean(dy·gain·x); a thread reads what it overwrites (dx may be dy). */
-template <int VEC> __global__ void rms_backward(struct norm_gradient g) {
+template <int VEC>
+__global__ void __launch_bounds__(BACKWARD_THREADS, BACKWARD_BLOCKS)
+    rms_backward(struct norm_gradient g) {
     SHARED_DYNAMIC(float, shared);
     int64_t width = g.gain.columns, first = blockIdx.x * g.each;
     float *sums = sums_here(g, shared, 0);
@@ -127,7 +129,7 @@ template <int VEC> __global__ void rms_backward(struct norm_gradient g) {
 /* Cuts the units into chunks with room for `sets` sums of each; false: the device failed. */
 static bool prepare_gradient(struct device *device, struct norm_gradient *g,
                              struct row_chunks *chunks, int sets) {
-    *chunks = chunks_of(g->units, g->gain.columns);
+    *chunks = chunks_of(g->units, g->gain.columns, LEAST_ROWS);
     g->each = chunks->each;
     g->stride = chunks->stride;
     g->in_shared = sets * chunks->stride <= SHARED_FLOATS;
@@ -144,7 +146,7 @@ static void backward_rms(struct device *device, const char *operation, struct no
         return;
     int64_t width = g.gain.columns;
     int vec = width % 4 == 0 ? cuda_width(g.dx, g.dy, g.x) : 1;
-    unsigned threads = threads_for(width, vec);
+    unsigned threads = threads_for(width, vec, BACKWARD_THREADS);
     size_t shared = g.in_shared ? (size_t)chunks.stride * sizeof(float) : 64;
     if (vec == 4)
         LAUNCH(rms_backward<4>, (unsigned)chunks.count, threads, shared, cuda_of(device)->stream,
@@ -232,7 +234,7 @@ void cuda_layer_norm_forward(struct device *device, struct tensor y, struct tens
                              struct tensor scale, struct tensor x, struct tensor gain,
                              struct tensor bias, float epsilon) {
     int vec = cuda_width(y, x);
-    unsigned threads = threads_for(x.columns, vec);
+    unsigned threads = threads_for(x.columns, vec, NORM_THREADS);
     if (vec == 4)
         LAUNCH(layer_forward<4>, (unsigned)x.rows, threads, 0, cuda_of(device)->stream, y, mean,
                scale, x, gain, bias, epsilon);
@@ -243,7 +245,9 @@ void cuda_layer_norm_forward(struct device *device, struct tensor y, struct tens
 }
 
 /* With n = (x − m)·r and g = gain·dy: dx = r·(g − mean(g) − n·mean(g·n)). */
-template <int VEC> __global__ void layer_backward(struct norm_gradient g) {
+template <int VEC>
+__global__ void __launch_bounds__(BACKWARD_THREADS, BACKWARD_BLOCKS)
+    layer_backward(struct norm_gradient g) {
     SHARED_DYNAMIC(float, shared);
     int64_t width = g.gain.columns, first = blockIdx.x * g.each;
     float *sums = sums_here(g, shared, 0), *biases = g.bias_sums;
@@ -295,7 +299,7 @@ void cuda_layer_norm_backward(struct device *device, struct tensor dx, struct te
     if (!prepare_gradient(device, &g, &chunks, sets))
         return;
     int vec = cuda_width(dx, dy, x);
-    unsigned threads = threads_for(x.columns, vec);
+    unsigned threads = threads_for(x.columns, vec, BACKWARD_THREADS);
     size_t shared = g.in_shared ? (size_t)(sets * chunks.stride) * sizeof(float) : 64;
     if (vec == 4)
         LAUNCH(layer_backward<4>, (unsigned)chunks.count, threads, shared, cuda_of(device)->stream,

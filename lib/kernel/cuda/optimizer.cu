@@ -67,7 +67,8 @@ void cuda_clip_factor(struct device *device, struct tensor factor, struct tensor
 
 /* ---- steps ---- */
 
-/* VEC 16-bit numbers that lie together. */
+/* VEC 16-bit numbers that lie together. Here and below addresses are those of cells: through ones
+ * of elements nvcc 13.0 stores them one by one. */
 template <int VEC> struct __align__(VEC * 2) halves {
     uint16_t at[VEC];
 };
@@ -75,34 +76,8 @@ template <int VEC> struct __align__(VEC * 2) halves {
 template <int VEC>
 static __device__ __forceinline__ halves<VEC> *halves_at(const struct tensor &tensor, int64_t row,
                                                          int64_t column) {
-    return reinterpret_cast<halves<VEC> *>(static_cast<uint16_t *>(tensor.data) +
-                                           row * tensor.stride + column);
-}
-
-/* Moments and f32 weights: as they are, or bf16. */
-template <int VEC>
-static __device__ __forceinline__ pack<VEC> load_wide(const struct tensor &tensor, int64_t row,
-                                                      int64_t column) {
-    if (tensor.type == DTYPE_F32)
-        return load<VEC>(f32_at(tensor, row, column));
-    halves<VEC> half = *halves_at<VEC>(tensor, row, column);
-    pack<VEC> x;
-    for (int i = 0; i < VEC; i++)
-        x.at[i] = widen_bf16(half.at[i]);
-    return x;
-}
-
-template <int VEC>
-static __device__ __forceinline__ void store_wide(const struct tensor &tensor, int64_t row,
-                                                  int64_t column, const pack<VEC> &x) {
-    if (tensor.type == DTYPE_F32) {
-        store<VEC>(f32_at(tensor, row, column), x);
-        return;
-    }
-    halves<VEC> half;
-    for (int i = 0; i < VEC; i++)
-        half.at[i] = narrow_bf16(x.at[i]);
-    *halves_at<VEC>(tensor, row, column) = half;
+    cells here = cells{tensor.data, true} + (row * tensor.stride + column);
+    return static_cast<halves<VEC> *>(here.data);
 }
 
 /* The masters of a weight: f32, or (value << 16) + low. */
@@ -110,7 +85,7 @@ template <int VEC>
 static __device__ __forceinline__ pack<VEC>
 load_masters(const struct tensor &value, const struct tensor &low, int64_t row, int64_t column) {
     if (value.type == DTYPE_F32)
-        return load<VEC>(f32_at(value, row, column));
+        return load<VEC>(cells_at(value, row, column));
     halves<VEC> high = *halves_at<VEC>(value, row, column);
     halves<VEC> rest = *halves_at<VEC>(low, row, column);
     pack<VEC> x;
@@ -126,7 +101,7 @@ static __device__ __forceinline__ void store_masters(const struct tensor &value,
                                                      const struct tensor &low, int64_t row,
                                                      int64_t column, const pack<VEC> &x) {
     if (value.type == DTYPE_F32) {
-        store<VEC>(f32_at(value, row, column), x);
+        store<VEC>(cells_at(value, row, column), x);
         return;
     }
     halves<VEC> high, rest;
@@ -167,17 +142,17 @@ template <bool ADAM, int VEC> struct update {
 
     __device__ void operator()(int64_t row, int64_t column) const {
         pack<VEC> w = load_masters<VEC>(value, low, row, column), v = {};
-        pack<VEC> m = load_wide<VEC>(first, row, column);
+        pack<VEC> m = load<VEC>(cells_at(first, row, column));
         pack<VEC> g = load<VEC>(f32_at(gradient, row, column));
         if (ADAM)
-            v = load_wide<VEC>(second, row, column);
+            v = load<VEC>(cells_at(second, row, column));
         float share = factor != nullptr ? *factor : 1.0f;
         for (int i = 0; i < VEC; i++)
             w.at[i] = ADAM ? adamw_step(w.at[i], g.at[i] * share, &m.at[i], &v.at[i], numbers)
                            : lion_step(w.at[i], g.at[i] * share, &m.at[i], numbers);
         if (ADAM)
-            store_wide<VEC>(second, row, column, v);
-        store_wide<VEC>(first, row, column, m);
+            store<VEC>(cells_at(second, row, column), v);
+        store<VEC>(cells_at(first, row, column), m);
         store_masters<VEC>(value, low, row, column, w);
     }
 };

@@ -1,7 +1,6 @@
 /*
  * Operations that move and add rows: embedding, gathering and scattering, the cache, biases'
- * gradients, means of sequences, unit length. Kernels of one block for a row check the row's id
- * themselves.
+ * gradients, means of sequences, unit length.
  */
 #include "kernel/cuda/lanes.h"
 #include "kernel/cuda/sums.h"
@@ -14,7 +13,7 @@ __global__ void embed(struct tensor y, struct tensor tokens, struct tensor w,
                       struct id_check check) {
     int64_t t = blockIdx.x;
     int32_t id = i32_at(tokens, 0, t);
-    if (faulty(check.fault) || !id_holds(check, id, t))
+    if (!id_holds(check, id, t))
         return;
     for (int64_t c = threadIdx.x; c < y.columns; c += blockDim.x)
         cells_at(y, t, c).put(0, value_at(w, id, c));
@@ -46,7 +45,7 @@ __global__ void embed_backward(struct tensor dw, struct tensor dy, struct tensor
                                struct id_check check) {
     int64_t t = blockIdx.x, count = dy.rows;
     int32_t id = i32_at(tokens, 0, t);
-    if (faulty(check.fault) || !id_holds(check, id, t))
+    if (!id_holds(check, id, t))
         return;
     float earlier = 0;
     for (int64_t i = threadIdx.x; i < t; i += blockDim.x)
@@ -96,7 +95,7 @@ __global__ void gather(struct tensor y, struct tensor x, struct tensor rows,
                        struct id_check check) {
     int64_t i = blockIdx.x;
     int32_t row = i32_at(rows, 0, i);
-    if (!faulty(check.fault) && id_holds(check, row, i))
+    if (id_holds(check, row, i))
         move_row<VEC>(y, i, x, row);
 }
 
@@ -105,7 +104,7 @@ __global__ void scatter(struct tensor y, struct tensor x, struct tensor rows,
                         struct id_check check) {
     int64_t i = blockIdx.x;
     int32_t row = i32_at(rows, 0, i);
-    if (!faulty(check.fault) && id_holds(check, row, i))
+    if (id_holds(check, row, i))
         move_row<VEC>(y, row, x, i);
 }
 
@@ -140,7 +139,7 @@ __global__ void append(struct tensor keys, struct tensor values, struct tensor k
                        struct tensor slots, struct id_check check) {
     int64_t t = blockIdx.x;
     int32_t slot = i32_at(slots, 0, t);
-    if (faulty(check.fault) || !id_holds(check, slot, t))
+    if (!id_holds(check, slot, t))
         return;
     move_row<VEC>(keys, slot, k, t);
     move_row<VEC>(values, slot, v, t);
@@ -197,7 +196,7 @@ __global__ void sum_columns(float *partial, int64_t stride, struct tensor x, int
 }
 
 void cuda_bias_backward(struct device *device, struct tensor dbias, struct tensor dy) {
-    struct row_chunks chunks = chunks_of(dy.rows, dy.columns);
+    struct row_chunks chunks = chunks_of(dy.rows, dy.columns, 4 * ROW_THREADS / WARP_LANES);
     float *partial = chunk_sums(device, &chunks, 1);
     if (partial == nullptr)
         return;

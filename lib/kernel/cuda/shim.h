@@ -38,6 +38,7 @@
 #define __align__(bytes) alignas(bytes)
 #define UNROLL
 #define UNROLL_FOUR
+#define NO_UNROLL
 
 struct dim3 {
     unsigned x, y, z;

@@ -14,12 +14,12 @@ struct row_chunks {
     int64_t stride; /* floats from one chunk's sums to the next */
 };
 
-/* As many chunks as keep all multiprocessors of the largest devices busy, twice over. */
-static inline struct row_chunks chunks_of(int64_t rows, int64_t columns) {
-    constexpr int LEAST_ROWS = 8;
+/* Of so many rows at least; no more chunks than the 132 multiprocessors of an H100 or H200 hold at
+ * once, four each. */
+static inline struct row_chunks chunks_of(int64_t rows, int64_t columns, int64_t least) {
     int64_t each = (rows + MOST_CHUNKS - 1) / MOST_CHUNKS;
-    if (each < LEAST_ROWS)
-        each = LEAST_ROWS;
+    if (each < least)
+        each = least;
     return {(rows + each - 1) / each, each, columns, (columns + 31) / 32 * 32};
 }
 
@@ -30,10 +30,11 @@ static inline float *chunk_sums(struct device *device, const struct row_chunks *
         device, SCRATCH_WORK, (size_t)(sets * chunks->count * chunks->stride) * sizeof(float)));
 }
 
+constexpr int RUNS = 16;
+
 /* One block for 32 columns: each warp adds up a run of chunks, then the runs are added in order. */
 static __global__ void merge_columns(float *to, const float *partial, int64_t stride, int64_t count,
                                      int64_t columns) {
-    constexpr int RUNS = 8;
     SHARED(float, sums, [RUNS][WARP_LANES]);
     int64_t column = static_cast<int64_t>(blockIdx.x) * WARP_LANES + lane_here();
     int64_t each = (count + RUNS - 1) / RUNS, first = warp_here() * each;
@@ -52,8 +53,9 @@ static __global__ void merge_columns(float *to, const float *partial, int64_t st
 /* to[1,columns] += the chunks' sums. */
 static inline void merge_chunks(struct device *device, struct tensor to, const float *partial,
                                 const struct row_chunks *chunks) {
-    LAUNCH(merge_columns, blocks_of(chunks->columns, WARP_LANES), 256, 0, cuda_of(device)->stream,
-           static_cast<float *>(to.data), partial, chunks->stride, chunks->count, chunks->columns);
+    LAUNCH(merge_columns, blocks_of(chunks->columns, WARP_LANES), RUNS * WARP_LANES, 0,
+           cuda_of(device)->stream, static_cast<float *>(to.data), partial, chunks->stride,
+           chunks->count, chunks->columns);
 }
 
 #endif
