@@ -111,7 +111,7 @@ static bool read_entry(const json_t *entry, struct added_token *token, struct te
 static bool add_entry(struct added_tokens *added, const json_t *entry,
                       const struct normalizer *normalizer, struct error *error) {
     struct added_token token = {0};
-    struct text text;
+    struct text text = {0};
     int64_t id;
     if (!read_entry(entry, &token, &text, error) ||
         !json_get_integer(entry, "id", true, 0, 0, VOCABULARY_MOST - 1, &id, error))
