@@ -143,7 +143,7 @@ bool added_tokens_read_decoder(struct added_tokens *added, const json_t *section
                          MOST_ADDED);
     json_object_foreach((json_t *)(uintptr_t)section, key, entry) {
         struct added_token token = {0};
-        struct text text;
+        struct text text = {0};
         char *end;
         long id = strtol(key, &end, 10);
         if (*key < '0' || *key > '9' || *end != '\0' || id >= VOCABULARY_MOST)
