@@ -315,7 +315,7 @@ toy_minis() { # OUT OPTIONS…
         CONFIG.strong="$ROOT/data/models/mini-weak.json" CONFIG.intermediate="$ROOT/data/models/mini-weak.json" \
         mini-math.PROBLEMS='gen-mini -q --task mini-math -n 300' mini-math.SAMPLE='--max-tokens 6' mini-math.validation=12 \
         mini-math.validation-first=6 mini-math.lock=24 mini-math.weak=16 SEEDS='1 2' POINTS='1 4' MOMENTS='4 8 16' LOCK_EPOCHS=1 \
-        ROUNDS_EI=3 ROUNDS_DPO=3 EVALUATE=2 SUBSET=12 BEST=2 STATE_EVERY=3 RL_SEEDS='1 2' STARTS=intermediate-4-2 COMPOSITION_LOCKS= SETTING_TASKS= "${@:2}"
+        ROUNDS_EI=3 ROUNDS_DPO=3 EVALUATE=2 SUBSET=12 BEST=2 STATE_EVERY=3 RL_SEEDS='1 2' STARTS=intermediate-4-2 COMPOSITION_LOCKS= SETTING_TASKS= HELD_OUT=Numbers OTHER_PASSWORDS= UNIFORM_TOKENS_TASK= "${@:2}"
 }
 
 made() { # OUT: all records, drawings, models and the report that came of it
