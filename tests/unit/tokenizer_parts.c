@@ -296,7 +296,7 @@ static void vocabularies_have_a_seed_each_and_answer_alike(void **state) {
     struct error error = {0};
     size_t same = 0;
     for (int i = 0; i < TOKENS; i++) {
-        char token[16];
+        char token[24];
         snprintf(token, sizeof token, "token %d", i);
         assert_true(vocabulary_add(&one, text_of(token), i, &error));
         assert_true(vocabulary_add(&two, text_of(token), i, &error));
