@@ -467,7 +467,9 @@ static bool begin(struct run *run, struct error *error) {
     if (!run->session.misfit || !settings.begin_anew ||
         (run->filter != NULL && !inputs_lie_in_files(run->invocation)))
         return false;
-    *strrchr(error->text, ';') = '\0'; /* what would be right otherwise */
+    char *remedy = strrchr(error->text, ';'); /* for which a long path leaves no room */
+    if (remedy != NULL)
+        *remedy = '\0';
     tool_warn(run->invocation, "%s; beginning anew", error->text);
     if (run->filter != NULL)
         filter_close(run->filter, error);

@@ -608,6 +608,14 @@ DPO=(-l 1e-3 --objective dpo)
     begins_anew 'from other examples' -e 60 shuffled.rec
     sed -i 's/"format": *[0-9]*/"format": 1/' kept/training.json
     begins_anew 'by another version of lockpick' -e 60 ex.rec
+    # A path that leaves no room for the rest of the line.
+    long=$(printf 'd%.0s' {1..240})
+    long=$long/$long/$long/$long/$long
+    mkdir -p "$long"
+    cp -r kept "$long/out.state"
+    run tune -q -e 60 --resume-if-fits -o "$long/out" --metrics /dev/null ex.rec
+    [ "$status" -eq 0 ]
+    [ -e "$long/out/lockpick.json" ]
     rm -r kept
     run tune -o out -f --metrics /dev/full --state-every 5 ex.rec
     mv out.state kept
