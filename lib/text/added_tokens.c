@@ -158,13 +158,17 @@ bool added_tokens_read_decoder(struct added_tokens *added, const json_t *section
     return true;
 }
 
+const json_t *token_content(const json_t *value) {
+    return json_is_object(value) ? json_object_get(value, "content") : value;
+}
+
 /* Whether a "…_token" of the configuration is this text, or has it for its content. */
 static bool is_named(const json_t *config, const char *text) {
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)config, key, value) {
         size_t size = strlen(key);
-        const json_t *content = json_is_object(value) ? json_object_get(value, "content") : value;
+        const json_t *content = token_content(value);
         if (size > 6 && strcmp(key + size - 6, "_token") == 0 && json_is_string(content) &&
             strcmp(json_string_value(content), text) == 0)
             return true;

@@ -46,6 +46,9 @@ bool added_tokens_open(struct added_tokens *added, const json_t *section,
  * looked for in raw text. */
 bool added_tokens_read_decoder(struct added_tokens *added, const json_t *section,
                                struct error *error);
+/* What a "…_token" of a configuration is: a text itself, or "content" of an object; else NULL or no
+ * text. Borrowed. */
+const json_t *token_content(const json_t *value);
 /* added_tokens.json: texts with ids; special where `config`, tokenizer_config.json or NULL, has
  * them for a token of its own. */
 bool added_tokens_read_ids(struct added_tokens *added, json_t *ids, const json_t *config,

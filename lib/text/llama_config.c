@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "text/added_tokens.h"
 #include "text/pipeline.h"
 #include "text/tokenizer_class.h"
 
@@ -31,7 +32,7 @@ static bool has_template(const json_t *section, int depth) {
 static bool read_name(const json_t *config, const char *key, const char *usual, struct text *name,
                       struct error *error) {
     const json_t *value = json_object_get(config, key);
-    const json_t *content = json_is_object(value) ? json_object_get(value, "content") : value;
+    const json_t *content = token_content(value);
     *name = value == NULL ? text_of(usual) : (struct text){NULL, 0};
     if (value == NULL || json_is_null(value))
         return true;
