@@ -19,3 +19,14 @@ SHARED=${LOCKPICK_SHARED:-$ROOT/../shared}
 needs_shared() {
     [ -d "$SHARED/data" ] || skip "the shared data folder is not there"
 }
+
+# A tool that runs in the background, with its messages in a file, ends by a signal and says so.
+stopped_by() { # SIGNAL PID MESSAGES
+    local status=0
+    kill -0 "$2"
+    kill -"$1" "$2"
+    timeout 20 tail --pid="$2" -f /dev/null
+    wait "$2" || status=$?
+    [ "$status" = 1 ]
+    grep -q 'stopped by a signal' "$3"
+}

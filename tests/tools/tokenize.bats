@@ -103,11 +103,6 @@ tokenizer() { # a tokenizer of the golden vectors
     tokenize -t "$(tokenizer llama)" in.txt -o out.txt 2>said 3>&- &
     pid=$!
     sleep 1
-    kill -TERM $pid
-    status=0
-    timeout 20 tail --pid=$pid -f /dev/null
-    wait $pid || status=$?
-    [ "$status" = 1 ]
-    grep -q 'stopped by a signal' said
+    stopped_by TERM $pid said
     [ ! -e out.txt ]
 }

@@ -96,13 +96,7 @@ lines() { # records with a prompt and a solution
         train-tokenizer -n 400000 -o t.json words.rec 2>said 3>&- &
         pid=$!
         sleep 2
-        kill -0 $pid
-        kill -$signal $pid
-        status=0
-        timeout 20 tail --pid=$pid -f /dev/null
-        wait $pid || status=$?
-        [ "$status" = 1 ]
-        grep -q 'stopped by a signal' said
+        stopped_by $signal $pid said
         [ ! -e t.json ]
     done
 }
