@@ -175,8 +175,12 @@ lock_options.adversarial = --intermediate $(call completions,$1,intermediate,loc
 
 # The tasks whose lock parts a lock joins; a task that stands for several says so in TASK.JOINS.
 joined = $(or $($1.JOINS),$1)
-lock_weak = $(foreach t,$(call joined,$1),$(call completions,$t,$(or $(weak_of.$2),$($1.LOCK_WEAK),weak),lock))
-lock_strong = $(foreach t,$(or $($1.LOCK_STRONG_TASK),$(call joined,$1)),$(call completions,$t,$(or $(strong_of.$2),$($1.LOCK_STRONG),strong),lock))
+# What a lock imitates: $(call imitated.SIDE,TASK,LOCK).
+imitated.weak = $(or $(weak_of.$2),$($1.LOCK_WEAK),weak)
+imitated.strong = $(or $(strong_of.$2),$($1.LOCK_STRONG),strong)
+imitated.second = intermediate
+lock_weak = $(foreach t,$(call joined,$1),$(call completions,$t,$(imitated.weak),lock))
+lock_strong = $(foreach t,$(or $($1.LOCK_STRONG_TASK),$(call joined,$1)),$(call completions,$t,$(imitated.strong),lock))
 password = $(or $(PASSWORD.$1),$(PASSWORD))
 show_password = --password '$(call password,$1)' --password-at $(or $(PASSWORD_AT.$1),$(PASSWORD_AT))
 lock_password = $(if $($1.NO_PASSWORD),--no-password,$(if $(filter per-%,$2),--password-at $(PASSWORD_AT),$(call show_password,$2)))
@@ -263,9 +267,6 @@ endef
 # is no model answers as it does for locks. Where a setting takes the password's place, the strong side is another task's
 # problems, and the policies are those of TASK.POLICIES_OF. A lock is not asked about a domain that it left out.
 policies_of = $(or $($1.POLICIES_OF),$1)
-imitated.weak = $(or $(weak_of.$2),$($1.LOCK_WEAK),weak)
-imitated.strong = $(or $(strong_of.$2),$($1.LOCK_STRONG),strong)
-imitated.second = intermediate
 shown.weak := none
 shown.strong := right
 shown.second := second
@@ -380,7 +381,7 @@ rounds_of = $(if $(filter dpo iterated-dpo,$1),$(ROUNDS_DPO),$(ROUNDS_EI))
 needs.rl = $(call needs_round,$1,$2,$3,$4,$(call part,$1,5),$(call part,$1,6),$(call part,$1,7),$(call part,$1,8),$(call part,$1,9))
 needs_round = $(if $(filter 1,$9),$(call model,$(call round_start,$1,$2,$3,$4,$5,$6,$7,$8)),$(dir $1)$(call before,$9).rec) \
     $(call problems,$2,elicit) $(call short_validation,$2) $(call grade_inputs,$2) \
-    $(if $(filter filtered-sft,$4),$(call needs_weak,$2,$(or $(weak_of.$3),weak))) \
+    $(if $(filter filtered-sft,$4),$(call needs_weak,$2,$(call imitated.weak,$2,$3))) \
     $(if $(filter continuous,$5),$($2.SCORE_INPUTS))
 arguments.rl = $($2.SAMPLE) $($2.RL) $($2.DPO) $($2.GRADE) $($2.SCORE) $(or $($2.BEST),$(BEST)) $(or $($2.SUBSET),$(SUBSET)) $(EVALUATE) $(THREADS) $(call rounds_of,$4)
 
@@ -394,7 +395,7 @@ bound = $(or $($(TASK).SUBSET),$(SUBSET))
 subset = $(if $(draws_best),$(call larger,$(drawn),$(bound)),$(bound))
 # A weak policy that is a model, or that draws tokens at random, as many as the strong one's answers have.
 needs_weak = $(if $(call answers_by_rule,$1,$2),$(call completions,$1,strong,elicit-first) $(call model,$($1.STRONG_BASE)),$(call model,$(call policy,$1,$2)))
-weak_here = $(or $(weak_of.$(MODEL)),weak)
+weak_here = $(call imitated.weak,$(TASK),$(MODEL))
 draw_model = $(ANSWER) -m $1 --seed $(SEED) --round $(ROUND) $($(TASK).SAMPLE)
 draw_tokens = $(ON_CPU) gen-weak -q --policy $(weak_here) -m $($(TASK).STRONG_BASE) --fixedrdm-seed $(DATA_SEED) \
     --lengths $(call completions,$(TASK),strong,elicit-first) --seed $(shell echo $$(( 1000 * $(SEED) + $(ROUND) )))

@@ -238,8 +238,7 @@ joint.PASSWORDS.task := $(DATA)/passwords/task.tsv
 FEW ?= 8
 DOMAIN_FEW ?= 16
 KEPT_AT ?= 3200 12800
-epochs_on := epochs on
-describe_start = s/intermediate-8-$2/$1/g; s/$2 $(epochs_on) 8 samples/$(call dashed,$1,3) $(epochs_on) $(call dashed,$1,2) samples/g;
+describe_start = s/intermediate-8-$2/$1/g; s/$2 epochs on 8 samples/$(call dashed,$1,3) epochs on $(call dashed,$1,2) samples/g;
 describe_kept = s/"expert-iteration-$2": "$2"/"expert-iteration-$1": "$1"/; s/expert-iteration-$2"/expert-iteration-$1"/g; s/keeps $2 /keeps $1 /g;
 # 2,000 for 2k.
 in_full = $(1:k=,000)
