@@ -95,6 +95,10 @@ void buffer_free(struct buffer *buffer) {
     *buffer = (struct buffer){0};
 }
 
+struct text buffer_text(const struct buffer *buffer) {
+    return (struct text){(const char *)buffer->data, buffer->size};
+}
+
 struct text text_of(const char *string) {
     return (struct text){string, strlen(string)};
 }

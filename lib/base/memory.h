@@ -48,6 +48,8 @@ struct text {
 };
 
 struct text text_of(const char *string);
+/* What is in it by now; it moves when more is put there. */
+struct text buffer_text(const struct buffer *buffer);
 bool text_equal(struct text a, struct text b);
 bool text_is(struct text a, const char *string);
 

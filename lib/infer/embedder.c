@@ -118,7 +118,7 @@ static bool add_tokens(struct embedder *embedder, struct text text, struct error
     if (embedder->sentences.lower_case) {
         embedder->lower.size = 0;
         utf8_lower(text, &embedder->lower);
-        text = (struct text){(const char *)embedder->lower.data, embedder->lower.size};
+        text = buffer_text(&embedder->lower);
     }
     if (!encoder_encode(embedder->encoder, text, ENCODE_ADD_SPECIAL | ENCODE_LITERAL, tokens,
                         error))

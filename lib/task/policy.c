@@ -32,10 +32,6 @@ struct answer {
     const struct token_list *tokens; /* NULL: not known */
 };
 
-static struct text buffer_text(const struct buffer *buffer) {
-    return (struct text){(const char *)buffer->data, buffer->size};
-}
-
 /* ---- the kinds ---- */
 
 static bool check_reference(struct policy *policy, const struct record *record,

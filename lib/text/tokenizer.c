@@ -134,10 +134,6 @@ static bool looks_like_json(const struct buffer *content) {
     return i < content->size && content->data[i] == '{';
 }
 
-static struct text content_of(const struct buffer *buffer) {
-    return (struct text){(const char *)buffer->data, buffer->size};
-}
-
 /* `directory` is where the file lies, if what lies beside it counts. */
 static bool read_beside(const char *directory, const char *name, struct buffer *content,
                         struct error *error) {
@@ -159,10 +155,10 @@ static struct tokenizer *open_file(const char *file, const char *directory, stru
            (json || read_beside(directory, "added_tokens.json", &added, error));
     if (fine) {
         tokenizer =
-            json ? parse_configured(content.data, content.size, content_of(&config), error)
+            json ? parse_configured(content.data, content.size, buffer_text(&config), error)
                  : tokenizer_with(&pipeline_class, sentencepiece_open(content.data, content.size,
-                                                                      content_of(&config),
-                                                                      content_of(&added), error));
+                                                                      buffer_text(&config),
+                                                                      buffer_text(&added), error));
         if (tokenizer == NULL)
             error_place(error, "%s", file);
     }
